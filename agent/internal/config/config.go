@@ -1,0 +1,198 @@
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration of `gennaker serve`.
+type Config struct {
+	Server         Server               `yaml:"server"`
+	Store          Store                `yaml:"store"`
+	Log            Log                  `yaml:"log"`
+	Jenkins        Jenkins              `yaml:"jenkins"`
+	Kubernetes     Accounts[Kubernetes] `yaml:"kubernetes"`
+	Artifacts      Artifacts            `yaml:"artifacts"`
+	DockerRegistry Accounts[Registry]   `yaml:"dockerRegistry"`
+	ECR            Accounts[ECR]        `yaml:"ecr"`
+	Plugins        Plugins              `yaml:"plugins"`
+	Runner         Runner               `yaml:"runner"`
+}
+
+// Server is where and how the API is served.
+type Server struct {
+	// Listen is the address of the API.
+	Listen string `yaml:"listen"`
+	// BasePath is stripped from the path of every request, for example "/gate".
+	BasePath string `yaml:"basePath"`
+	// BaseURL is the address under which people reach the API; execution links are built from it.
+	BaseURL string `yaml:"baseUrl"`
+	TLS     TLS    `yaml:"tls"`
+	// Tokens are the API tokens. Without any, only a loopback address may be listened on.
+	Tokens []Token `yaml:"tokens"`
+	// MaxBody is the largest request body in bytes.
+	MaxBody int64 `yaml:"maxBody"`
+	// AllowedOrigins are the origins of browsers that may call the API, for example Deck's.
+	AllowedOrigins []string `yaml:"allowedOrigins"`
+}
+
+// TLS is the server's certificate, or the promise that a proxy in front has one.
+type TLS struct {
+	// Proxy is set by `tls: proxy`.
+	Proxy bool   `yaml:"-"`
+	Cert  string `yaml:"cert"`
+	Key   string `yaml:"key"`
+}
+
+// Enabled says whether the server speaks TLS itself.
+func (t TLS) Enabled() bool { return t.Cert != "" }
+
+// Token is an API token. Scopes are "read", "trigger" and "write"; each of them includes the ones before.
+type Token struct {
+	Name   string   `yaml:"name"`
+	Secret Secret   `yaml:"secret"`
+	Scopes []string `yaml:"scopes"`
+}
+
+// Store is where everything is kept.
+type Store struct {
+	// Path of the SQLite database.
+	Path string `yaml:"path"`
+}
+
+// Log is the agent's log.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `yaml:"level"`
+	// Format is text, json, or "" for text on a terminal and JSON otherwise.
+	Format string `yaml:"format"`
+}
+
+// Jenkins are the masters to poll.
+type Jenkins struct {
+	Masters []Master `yaml:"masters"`
+}
+
+// Master is a Jenkins master (Igor's jenkins.masters).
+type Master struct {
+	Name     string `yaml:"name"`
+	Address  string `yaml:"address"`
+	Username string `yaml:"username"`
+	// Password is an API token or a password.
+	Password Secret `yaml:"password"`
+	// CA is a file of certificates that the master's is checked against, beside the system's.
+	CA string `yaml:"ca"`
+	// PollInterval is the time between two looks; Timeout bounds each request.
+	PollInterval Duration `yaml:"pollInterval"`
+	Timeout      Duration `yaml:"timeout"`
+	// PropertyFileTimeout is how long a build's property file may be late.
+	PropertyFileTimeout Duration `yaml:"propertyFileTimeout"`
+}
+
+// Accounts is a list of named accounts of one kind.
+type Accounts[T any] struct {
+	Accounts []T `yaml:"accounts"`
+}
+
+// Kubernetes is a Kubernetes account (Clouddriver's kubernetes.accounts).
+type Kubernetes struct {
+	Name               string   `yaml:"name"`
+	KubeconfigFile     string   `yaml:"kubeconfigFile"`
+	KubeconfigContents Secret   `yaml:"kubeconfigContents"`
+	Context            string   `yaml:"context"`
+	ServiceAccount     bool     `yaml:"serviceAccount"`
+	Namespaces         []string `yaml:"namespaces"`
+	OmitNamespaces     []string `yaml:"omitNamespaces"`
+	// DefaultNamespace is where manifests without a namespace go; empty means the context's.
+	DefaultNamespace string `yaml:"defaultNamespace"`
+	// AllowExec lets kubeconfigs run credential programs.
+	AllowExec bool `yaml:"allowExec"`
+	// RemovedAPIs is what to do with objects of API versions that the cluster no longer serves: fail, convert, off.
+	RemovedAPIs string `yaml:"removedApis"`
+}
+
+// Artifacts are the accounts that artifacts are fetched with (Clouddriver's artifacts).
+type Artifacts struct {
+	GitHub Accounts[GitHub] `yaml:"github"`
+	HTTP   Accounts[HTTP]   `yaml:"http"`
+}
+
+// GitHub is an account for github/file.
+type GitHub struct {
+	Name     string `yaml:"name"`
+	Token    Secret `yaml:"token"`
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
+	// UseContentAPI reads a file with one request of the contents API.
+	UseContentAPI bool `yaml:"useContentAPI"`
+	// AllowPrivateAddresses lets references lead to loopback, link-local and private addresses.
+	AllowPrivateAddresses bool `yaml:"allowPrivateAddresses"`
+}
+
+// HTTP is an account for http/file.
+type HTTP struct {
+	Name                  string `yaml:"name"`
+	Username              string `yaml:"username"`
+	Password              Secret `yaml:"password"`
+	AllowPrivateAddresses bool   `yaml:"allowPrivateAddresses"`
+}
+
+// Registry is an account of an image registry (Clouddriver's dockerRegistry.accounts).
+type Registry struct {
+	Name     string `yaml:"name"`
+	Address  string `yaml:"address"`
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
+	// Insecure allows plain HTTP.
+	Insecure bool `yaml:"insecure"`
+}
+
+// ECR is a registry of the Elastic Container Registry. Credentials are those of the AWS environment.
+type ECR struct {
+	Name string `yaml:"name"`
+	// RegistryID is the AWS account; Region its region.
+	RegistryID string `yaml:"registryId"`
+	Region     string `yaml:"region"`
+	// Hosts are image hosts that this registry answers for, beside its own; for mirrors and tests.
+	Hosts []string `yaml:"hosts"`
+}
+
+// Plugins are the stage plugins.
+type Plugins struct {
+	// Directory holds executables named stage-*; each is a plugin.
+	Directory string   `yaml:"directory"`
+	Plugins   []Plugin `yaml:"plugins"`
+}
+
+// Plugin is one executable.
+type Plugin struct {
+	Name string `yaml:"name"`
+	Path string `yaml:"path"`
+	// SHA256 is the executable's digest in hex; a file with another one is not started.
+	SHA256 string `yaml:"sha256"`
+	// Env names environment variables that the plugin may see.
+	Env    []string       `yaml:"env"`
+	Config map[string]any `yaml:"config"`
+}
+
+// Runner bounds the work on stages.
+type Runner struct {
+	// Parallel is how many stage steps may run at once.
+	Parallel int `yaml:"parallel"`
+}
+
+// Default is the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Server: Server{Listen: "127.0.0.1:8084", MaxBody: 10 << 20},
+		Store:  Store{Path: "gennaker.db"},
+		Log:    Log{Level: "info"},
+		Runner: Runner{Parallel: 32},
+	}
+}
+
+// Defaults of a master.
+const (
+	DefaultPollInterval        = 10 * time.Second
+	DefaultTimeout             = 30 * time.Second
+	DefaultPropertyFileTimeout = 30 * time.Second
+)

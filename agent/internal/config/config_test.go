@@ -1,0 +1,115 @@
+package config
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected errors in testdata/bad")
+
+// Each file of testdata/bad is a configuration and the exact error it must produce.
+func TestBad(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Parse(archive.Files[0].Data)
+			if err == nil {
+				t.Fatal("the configuration was accepted")
+			}
+			if *update {
+				archive.Files[1].Data = []byte(err.Error() + "\n")
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(strings.TrimSpace(string(archive.Files[1].Data)), err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGood(t *testing.T) {
+	t.Setenv("CI_TOKEN", "11aabbccddeeff00")
+	c, err := Load("testdata/good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	master := c.Jenkins.Masters[0]
+	if got := master.PollInterval.Or(DefaultPollInterval); got != 5*time.Second {
+		t.Errorf("pollInterval is %v, want 5s", got)
+	}
+	if got := master.Timeout.Or(DefaultTimeout); got != DefaultTimeout {
+		t.Errorf("timeout is %v, want the default", got)
+	}
+	if got := master.Password.Reveal(); got != "11aabbccddeeff00" {
+		t.Errorf("password is %q, want the environment variable's value", got)
+	}
+	if got := c.Server.Tokens[0].Secret.Reveal(); got != "secret-from-a-file" {
+		t.Errorf("token is %q, want the file's content without its line break", got)
+	}
+	if !c.Server.TLS.Proxy {
+		t.Error("tls: proxy was not understood")
+	}
+	if c.Runner != Default().Runner || c.Store != Default().Store {
+		t.Errorf("what the file does not say is not the default: %+v", c)
+	}
+}
+
+func TestEmptyFileIsTheDefault(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "{}\n"} {
+		c, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if diff := cmp.Diff(Default(), c, cmp.AllowUnexported(Secret{})); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	c, err := Parse([]byte("jenkins: {masters: [{name: ci, address: http://ci, password: hunter2}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if shown := fmt.Sprintf(format, c); strings.Contains(shown, "hunter2") {
+			t.Errorf("%s shows the secret: %s", format, shown)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, file := range []string{"testdata/good.yaml"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("server: [1, 2]"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("---\n---\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if c, err := Parse(data); err == nil && c.Server.MaxBody < 1 {
+			t.Errorf("an unusable configuration was accepted: %+v", c)
+		}
+	})
+}

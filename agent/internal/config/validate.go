@@ -1,0 +1,137 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Scopes of an API token, each including the ones before.
+var scopes = [...]string{"read", "trigger", "write"}
+
+// Validate checks what the YAML alone cannot say. Every fault is reported.
+func (c Config) Validate() error {
+	var errs []error
+	errs = append(errs, c.Server.validate()...)
+	errs = append(errs, c.Jenkins.validate()...)
+	errs = append(errs, unique("kubernetes.accounts", c.Kubernetes.Accounts, func(a Kubernetes) string { return a.Name })...)
+	for i, account := range c.Kubernetes.Accounts {
+		errs = append(errs, account.validate(fmt.Sprintf("kubernetes.accounts[%d]", i))...)
+	}
+	errs = append(errs, unique("artifacts.github.accounts", c.Artifacts.GitHub.Accounts, func(a GitHub) string { return a.Name })...)
+	errs = append(errs, unique("artifacts.http.accounts", c.Artifacts.HTTP.Accounts, func(a HTTP) string { return a.Name })...)
+	errs = append(errs, unique("dockerRegistry.accounts", c.DockerRegistry.Accounts, func(a Registry) string { return a.Name })...)
+	errs = append(errs, unique("ecr.accounts", c.ECR.Accounts, func(a ECR) string { return a.Name })...)
+	errs = append(errs, unique("plugins.plugins", c.Plugins.Plugins, func(p Plugin) string { return p.Name })...)
+	if c.Runner.Parallel < 1 {
+		errs = append(errs, fmt.Errorf("runner.parallel: found %d, expected at least 1", c.Runner.Parallel))
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		errs = append(errs, fmt.Errorf("log.level: found %q, expected debug, info, warn or error", c.Log.Level))
+	}
+	if !slices.Contains([]string{"", "text", "json"}, c.Log.Format) {
+		errs = append(errs, fmt.Errorf("log.format: found %q, expected text or json", c.Log.Format))
+	}
+	return errors.Join(errs...)
+}
+
+func (s Server) validate() []error {
+	var errs []error
+	loopback, err := s.Loopback()
+	if err != nil {
+		errs = append(errs, fmt.Errorf("server.listen: %w", err))
+	}
+	if (s.TLS.Cert == "") != (s.TLS.Key == "") {
+		errs = append(errs, errors.New("server.tls: found one of cert and key, expected both"))
+	}
+	if err == nil && !loopback {
+		if !s.TLS.Enabled() && !s.TLS.Proxy {
+			errs = append(errs, fmt.Errorf("server.listen: %s is not a loopback address and there is no TLS: set "+
+				"server.tls.cert and server.tls.key, or `tls: proxy` when a proxy in front speaks TLS", s.Listen))
+		}
+		if len(s.Tokens) == 0 {
+			errs = append(errs, fmt.Errorf("server.listen: %s is not a loopback address and there is no API token: add "+
+				"one to server.tokens, for example {name: ci, scopes: [trigger], secret: {file: /run/secrets/ci}}", s.Listen))
+		}
+	}
+	errs = append(errs, unique("server.tokens", s.Tokens, func(t Token) string { return t.Name })...)
+	const shortest = 16
+	for i, token := range s.Tokens {
+		if len(token.Secret.Reveal()) < shortest {
+			errs = append(errs, fmt.Errorf("server.tokens[%d].secret: found %d characters, expected at least %d: make one with `openssl rand -hex 32`",
+				i, len(token.Secret.Reveal()), shortest))
+		}
+		for _, scope := range token.Scopes {
+			if !slices.Contains(scopes[:], scope) {
+				errs = append(errs, fmt.Errorf("server.tokens[%d].scopes: found %q, expected read, trigger or write", i, scope))
+			}
+		}
+		if len(token.Scopes) == 0 {
+			errs = append(errs, fmt.Errorf("server.tokens[%d].scopes: expected at least one of read, trigger, write", i))
+		}
+	}
+	if s.MaxBody < 1 {
+		errs = append(errs, fmt.Errorf("server.maxBody: found %d, expected a number of bytes above zero", s.MaxBody))
+	}
+	return errs
+}
+
+// Loopback says whether only this machine can reach the server.
+func (s Server) Loopback() (bool, error) {
+	host, _, err := net.SplitHostPort(s.Listen)
+	if err != nil {
+		return false, fmt.Errorf("found %q, expected host:port", s.Listen)
+	}
+	if host == "localhost" {
+		return true, nil
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback(), nil
+}
+
+func (j Jenkins) validate() []error {
+	errs := unique("jenkins.masters", j.Masters, func(m Master) string { return m.Name })
+	for i, master := range j.Masters {
+		address, err := url.Parse(master.Address)
+		if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: found %q, expected a URL such as https://ci.example.com/jenkins", i, master.Address))
+		} else if address.User != nil {
+			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: holds a user name: use username and password", i))
+		}
+	}
+	return errs
+}
+
+func (k Kubernetes) validate(path string) []error {
+	var errs []error
+	if len(k.Namespaces) > 0 && len(k.OmitNamespaces) > 0 {
+		errs = append(errs, fmt.Errorf("%s: At most one of 'namespaces' and 'omitNamespaces' can be specified", path))
+	}
+	if !slices.Contains([]string{"", "fail", "convert", "off"}, k.RemovedAPIs) {
+		errs = append(errs, fmt.Errorf("%s.removedApis: found %q, expected fail, convert or off", path, k.RemovedAPIs))
+	}
+	return errs
+}
+
+// unique checks that every item of a list has a name and no two have the same.
+func unique[T any](path string, items []T, name func(T) string) []error {
+	var errs []error
+	first := map[string]int{}
+	for i, item := range items {
+		key := name(item)
+		if strings.TrimSpace(key) == "" {
+			errs = append(errs, fmt.Errorf("%s[%d].name: is missing", path, i))
+			continue
+		}
+		if earlier, taken := first[key]; taken {
+			errs = append(errs, fmt.Errorf("%s[%d].name: %q is the name of %s[%d] already", path, i, key, path, earlier))
+			continue
+		}
+		first[key] = i
+	}
+	return errs
+}

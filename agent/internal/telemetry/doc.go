@@ -1,0 +1,2 @@
+// Package telemetry sets up the agent's logs and metrics.
+package telemetry

@@ -1,0 +1,198 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+const (
+	// timeout bounds one request.
+	timeout = 60 * time.Second
+	// maxAnswer is the largest answer read, in bytes.
+	maxAnswer = 64 << 20
+	// attempts and firstPause bound the repetition of a request that may be repeated.
+	attempts   = 5
+	firstPause = 200 * time.Millisecond
+)
+
+// Options say where the agent is and who is calling.
+type Options struct {
+	// URL of the agent, for example http://127.0.0.1:8084.
+	URL string
+	// Token is an API token; empty for none.
+	Token string
+	// CA is a file of certificates that the agent's is checked against, beside the system's.
+	CA string
+}
+
+// Client calls the API. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New checks the options; it opens no connection.
+func New(o Options) (*Client, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("agent's URL: found %q, expected a URL such as http://127.0.0.1:8084", o.URL)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if o.CA != "" {
+		pem, err := os.ReadFile(o.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read the CA: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("read the system's certificates: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read the CA: %s holds no PEM certificate", o.CA)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &Client{base: strings.TrimRight(o.URL, "/"), token: o.Token, http: &http.Client{Transport: transport}}, nil
+}
+
+// Close gives back idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// ExecutionURL is the address of an execution.
+func (c *Client) ExecutionURL(id string) string { return c.base + "/pipelines/" + url.PathEscape(id) }
+
+// Start starts a pipeline by name or id and returns the execution's id. A correlationId in the trigger makes it safe to
+// repeat, so it is repeated only then.
+func (c *Client) Start(ctx context.Context, application, nameOrID string, trigger spinnaker.Trigger) (id string, err error) {
+	var answer struct {
+		Ref string `json:"ref"`
+	}
+	err = c.call(ctx, http.MethodPost, "/pipelines/"+url.PathEscape(application)+"/"+url.PathEscape(nameOrID), trigger, &answer,
+		trigger.Text("correlationId") != "")
+	return answer.Ref[strings.LastIndex(answer.Ref, "/")+1:], err
+}
+
+// Execution reads an execution.
+func (c *Client) Execution(ctx context.Context, id string) (*spinnaker.Execution, error) {
+	var execution spinnaker.Execution
+	err := c.call(ctx, http.MethodGet, "/pipelines/"+url.PathEscape(id), nil, &execution, true)
+	return &execution, err
+}
+
+// Cancel cancels an execution.
+func (c *Client) Cancel(ctx context.Context, id, reason string) error {
+	return c.call(ctx, http.MethodPut, "/pipelines/"+url.PathEscape(id)+"/cancel?reason="+url.QueryEscape(reason), nil, nil, true)
+}
+
+// SavePipeline saves a pipeline configuration.
+func (c *Client) SavePipeline(ctx context.Context, pipeline any) error {
+	return c.call(ctx, http.MethodPost, "/pipelines", pipeline, nil, false)
+}
+
+// Task starts a task and returns its id.
+func (c *Client) Task(ctx context.Context, task any) (id string, err error) {
+	var answer struct {
+		Ref string `json:"ref"`
+	}
+	err = c.call(ctx, http.MethodPost, "/tasks", task, &answer, false)
+	return answer.Ref[strings.LastIndex(answer.Ref, "/")+1:], err
+}
+
+// Get reads any address of the API into v.
+func (c *Client) Get(ctx context.Context, path string, v any) error {
+	return c.call(ctx, http.MethodGet, path, nil, v, true)
+}
+
+// call sends a request and decodes the answer. Repeatable requests are sent again when the agent did not answer, or
+// answered that it cannot now.
+func (c *Client) call(ctx context.Context, method, path string, body, into any, repeatable bool) error {
+	var data []byte
+	if body != nil {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			return fmt.Errorf("encode the request: %w", err)
+		}
+	}
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		err := c.once(ctx, method, path, data, into)
+		if err == nil || !repeatable || attempt == attempts || ctx.Err() != nil || !temporary(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+			pause *= 2
+		}
+	}
+}
+
+// temporary says whether a request may succeed when it is sent again.
+func temporary(err error) bool {
+	if answer := (*spinnaker.Error)(nil); errors.As(err, &answer) {
+		return answer.Status >= http.StatusInternalServerError || answer.Status == http.StatusTooManyRequests
+	}
+	return true
+}
+
+func (c *Client) once(ctx context.Context, method, path string, body []byte, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("call the agent: %w. Is it running there? GENNAKER_URL says where", err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		return failure(method, path, answer.StatusCode, data)
+	}
+	if into == nil || len(data) == 0 {
+		return nil
+	}
+	if err := spinnaker.Decode(data, into); err != nil {
+		return fmt.Errorf("%s %s: the answer is not the JSON expected: %w", method, path, err)
+	}
+	return nil
+}
+
+// failure reads the agent's error body; other bodies (a proxy's page) are shown by their status only.
+func failure(method, path string, status int, data []byte) error {
+	var body struct {
+		Message string   `json:"message"`
+		Errors  []string `json:"errors"`
+	}
+	if err := json.Unmarshal(data, &body); err != nil || body.Message == "" {
+		body.Message = fmt.Sprintf("%s %s answered %d %s without an error message: is this a gennaker?",
+			method, path, status, http.StatusText(status))
+	}
+	return &spinnaker.Error{Status: status, Message: body.Message, Errors: body.Errors}
+}

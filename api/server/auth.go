@@ -1,0 +1,107 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// Scope is what a caller may do; each scope includes the ones before.
+type Scope string
+
+// The scopes.
+const (
+	Read    Scope = "read"
+	Trigger Scope = "trigger"
+	Write   Scope = "write"
+)
+
+var order = [...]Scope{Read, Trigger, Write}
+
+// Identity is a caller.
+type Identity struct {
+	User   string
+	Scopes []Scope
+}
+
+// may says whether one of the identity's scopes includes the scope.
+func (i Identity) may(scope Scope) bool {
+	wanted := slices.Index(order[:], scope)
+	return slices.ContainsFunc(i.Scopes, func(s Scope) bool { return slices.Index(order[:], s) >= wanted })
+}
+
+const userKey = "gennaker.user"
+
+// User names the caller of a request.
+func User(c *gin.Context) string {
+	if user := c.GetString(userKey); user != "" {
+		return user
+	}
+	return "anonymous"
+}
+
+// open are the routes that need no sign-in.
+var open = [...]string{"/health", "/auth/user"}
+
+// authenticated refuses callers without a valid token, or whose token may not do this.
+func authenticated(authenticate func(token string) (Identity, bool)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if authenticate == nil {
+			return
+		}
+		identity, known := authenticate(token(c.Request))
+		if known {
+			c.Set(userKey, identity.User)
+		}
+		if slices.Contains(open[:], c.FullPath()) {
+			return
+		}
+		if !known {
+			c.Header("WWW-Authenticate", `Bearer realm="gennaker"`)
+			c.Error(&spinnaker.Error{Status: http.StatusUnauthorized,
+				Message: "this address needs an API token: send it as `Authorization: Bearer TOKEN` (gennaker reads it from GENNAKER_TOKEN_FILE)"})
+			c.Abort()
+			return
+		}
+		if scope := needed(c); !identity.may(scope) {
+			c.Error(&spinnaker.Error{Status: http.StatusForbidden, Message: "Access is denied: token \"" + identity.User +
+				"\" lacks the scope \"" + string(scope) + "\"; add it to the token in server.tokens"})
+			c.Abort()
+		}
+	}
+}
+
+// token reads the API token of a request, in any of the ways that clients send one.
+func token(r *http.Request) string {
+	if token := r.Header.Get("X-Spinnaker-Token"); token != "" {
+		return token
+	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token
+	}
+	_, password, _ := r.BasicAuth()
+	return password
+}
+
+// starts are the routes that start, judge or stop a pipeline but change no configuration.
+var starts = [...]string{
+	"/pipelines/:id/:name", "/pipelines/v2/:app/:name", "/applications/:app/pipelineConfigs/:name",
+	"/pipelines/:id/cancel", "/applications/:app/pipelines/:id/cancel", "/pipelines/:id/stages/:stage",
+	"/pipelines/:id/evaluateExpression", "/webhooks/:type", "/webhooks/:type/:source", "/",
+}
+
+// needed is the scope that a request needs.
+func needed(c *gin.Context) Scope {
+	switch {
+	case c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead:
+		return Read
+	case c.Request.Method != http.MethodDelete && slices.Contains(starts[:], c.FullPath()):
+		return Trigger
+	default:
+		return Write
+	}
+}

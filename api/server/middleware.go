@@ -1,0 +1,122 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+const requestIDHeader = "X-SPINNAKER-REQUEST-ID"
+
+// requestID takes over or makes the id of a request and answers with it.
+func requestID(c *gin.Context) {
+	id := c.GetHeader(requestIDHeader)
+	if id == "" || len(id) > 100 {
+		id = ulid.Make().String()
+	}
+	c.Set(requestIDHeader, id)
+	c.Header(requestIDHeader, id)
+}
+
+type requestMetrics struct{ seconds *prometheus.HistogramVec }
+
+func newRequestMetrics(registry *prometheus.Registry) requestMetrics {
+	m := requestMetrics{prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "gennaker_http_request_seconds", Help: "Duration of API requests.",
+		Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10},
+	}, []string{"method", "route", "status"})}
+	registry.MustRegister(m.seconds)
+	return m
+}
+
+// logged logs a request and counts it, by its route, never by its path: paths hold ids.
+func logged(log *slog.Logger, metrics requestMetrics) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		route := c.FullPath()
+		if route == "" {
+			route = "none"
+		}
+		took := time.Since(start)
+		metrics.seconds.WithLabelValues(c.Request.Method, route, strconv.Itoa(c.Writer.Status())).Observe(took.Seconds())
+		log.DebugContext(c, "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
+			"took", took, "user", User(c), "request", c.GetString(requestIDHeader))
+	}
+}
+
+// rendered turns the error of a handler into Spinnaker's error body.
+func rendered(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Next()
+		if len(c.Errors) == 0 || c.Writer.Written() {
+			return
+		}
+		err := c.Errors.Last().Err
+		answer := (*spinnaker.Error)(nil)
+		if !errors.As(err, &answer) {
+			log.ErrorContext(c, "request failed", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err,
+				"request", c.GetString(requestIDHeader))
+			answer = &spinnaker.Error{Status: http.StatusInternalServerError, Message: err.Error()}
+		}
+		body := gin.H{"timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000+00:00"), "status": answer.Status,
+			"error": http.StatusText(answer.Status), "message": answer.Message}
+		if len(answer.Errors) > 0 {
+			body["errors"] = answer.Errors
+		}
+		c.JSON(answer.Status, body)
+	}
+}
+
+// recovered turns a panic into an error, so that one request cannot end the agent.
+func recovered(c *gin.Context) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.Error(fmt.Errorf("bug: %v\n%s", r, debug.Stack()))
+			c.Abort()
+		}
+	}()
+	c.Next()
+}
+
+// cors lets the browsers of the allowed origins call the API and answers their preflights, which come without sign-in.
+//
+// Source: spinnaker/spinnaker gate/gate-web config/GateCorsConfig.java.
+func cors(origins []string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Writer.Header().Add("Vary", "Origin")
+		if origin := c.GetHeader("Origin"); origin != "" && slices.Contains(origins, origin) {
+			for key, value := range map[string]string{
+				"Access-Control-Allow-Origin":      origin,
+				"Access-Control-Allow-Credentials": "true",
+				"Access-Control-Allow-Methods":     "POST, GET, OPTIONS, DELETE, PUT, PATCH",
+				"Access-Control-Allow-Headers":     "x-requested-with, content-type, authorization, X-RateLimit-App, X-Spinnaker-Priority",
+				"Access-Control-Expose-Headers":    "X-AUTH-REDIRECT-URL",
+				"Access-Control-Max-Age":           "3600",
+			} {
+				c.Header(key, value)
+			}
+		}
+		if c.Request.Method == http.MethodOptions {
+			c.AbortWithStatus(http.StatusOK)
+		}
+	}
+}
+
+// limited bounds the request's body.
+func limited(maxBody int64) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)
+	}
+}

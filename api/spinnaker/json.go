@@ -1,0 +1,134 @@
+package spinnaker
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"strings"
+)
+
+// Decode reads one JSON value into v. Numbers inside values of type any become json.Number, so that 41 and 41.0 and
+// integers beyond 2⁵³ stay what they are. Anything after the value is an error.
+func Decode(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("unexpected text after the JSON value at byte %d", dec.InputOffset())
+	}
+	return nil
+}
+
+// Clone copies a JSON value deeply: maps and slices are new, the rest is shared.
+func Clone[T any](value T) T {
+	cloned, _ := clone(value).(T)
+	return cloned
+}
+
+func clone(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		if v == nil {
+			return v
+		}
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = clone(item)
+		}
+		return out
+	case Trigger:
+		return Trigger(clone(map[string]any(v)).(map[string]any))
+	case []any:
+		if v == nil {
+			return v
+		}
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = clone(item)
+		}
+		return out
+	default:
+		return value
+	}
+}
+
+// Plain turns any value that encodes as JSON into plain JSON values: maps, slices, strings, json.Number, bool, nil.
+func Plain(value any) (any, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var plain any
+	if err := Decode(data, &plain); err != nil {
+		return nil, err
+	}
+	return plain, nil
+}
+
+// unclaimed returns the members of object that no JSON field of the struct known has.
+func unclaimed(object map[string]any, known any) map[string]any {
+	rest := maps.Clone(object)
+	structType := reflect.TypeOf(known)
+	for i := range structType.NumField() {
+		name, _, _ := strings.Cut(structType.Field(i).Tag.Get("json"), ",")
+		delete(rest, name)
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return rest
+}
+
+// marshalWith encodes known, a struct, as an object that has the members of extra too. Known members win.
+func marshalWith(known any, extra map[string]any) ([]byte, error) {
+	data, err := json.Marshal(known)
+	if err != nil || len(extra) == 0 {
+		return data, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, err
+	}
+	for key, value := range extra {
+		if _, taken := object[key]; taken {
+			continue
+		}
+		if object[key], err = json.Marshal(value); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// text returns the member key of object as text: strings as they are, numbers as written, all else "".
+func text(object map[string]any, key string) string {
+	switch v := object[key].(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	default:
+		return ""
+	}
+}
+
+// texts returns the member key of object as a list of texts.
+func texts(object map[string]any, key string) []string {
+	list, _ := object[key].([]any)
+	var out []string
+	for _, item := range list {
+		switch v := item.(type) {
+		case string:
+			out = append(out, v)
+		case json.Number:
+			out = append(out, v.String())
+		}
+	}
+	return out
+}
