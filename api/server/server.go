@@ -39,7 +39,12 @@ type Options struct {
 	Metrics *prometheus.Registry
 	Log     *slog.Logger
 	// Routes add the API's routes.
-	Routes []interface{ Register(gin.IRouter) }
+	Routes []Routes
+}
+
+// Routes is a part of the API.
+type Routes interface {
+	Register(gin.IRouter)
 }
 
 // Time limits of a connection. Answers may take long (a log, a big list), so only reading is bounded tightly.

@@ -1,0 +1,49 @@
+# Targets for people; `make help` lists them.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+CLI     := github.com/gennaker/gennaker/agent/internal/cli
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(CLI).version=$(VERSION) -X main.version=$(VERSION)"
+PLUGINS := stage-bake stage-deploy stage-test
+N       ?= 30
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build the agent and its plugins into bin/
+	@mkdir -p bin
+	$(GOBUILD) -o bin/gennaker ./agent/cmd/gennaker
+	@for p in $(PLUGINS); do $(GOBUILD) -o bin/$$p ./plugins/$$p || exit 1; done
+
+.PHONY: demo
+demo: build ## Jenkins build to tested deployment, on a real API server (KEEP=1, KUBECONFIG=, CHART=, VALUES=)
+	@KEEP=$(KEEP) DEMO_KUBECONFIG=$(KUBECONFIG) CHART=$(CHART) VALUES=$(VALUES) exec go run ./scripts/demo
+
+.PHONY: test
+test: ## Everything: lint, unit, integration and end-to-end tests
+	@scripts/test
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, import rules
+	@scripts/lint
+
+.PHONY: cluster
+cluster: ## Build the test cluster (minutes the first time, then cached)
+	@scripts/testcluster/build.sh
+
+.PHONY: kill
+kill: build ## Kill the agent and its plugins at random moments, N times (N=30)
+	KILL_RUNS=$(N) go test ./agent/e2e -run '^TestKill$$' -count=1 -v -timeout 60m
+
+.PHONY: bench
+bench: build ## Measure, as ratios where there is something to compare
+	@scripts/bench
+
+.PHONY: generate
+generate: ## Regenerate the plugin protocol (needs protoc, protoc-gen-go, protoc-gen-go-grpc)
+	go generate ./plugins/proto/...
+
+.PHONY: clean
+clean: ## Remove what the build left
+	rm -rf bin .gennaker

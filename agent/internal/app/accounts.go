@@ -1,0 +1,62 @@
+package app
+
+import (
+	"slices"
+
+	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/fetch"
+)
+
+// accounts are the deployment and artifact accounts.
+type accounts struct {
+	kubernetes []config.Kubernetes
+	artifacts  *fetch.Set
+}
+
+func newAccounts(c config.Config, artifacts *fetch.Set) accounts {
+	return accounts{c.Kubernetes.Accounts, artifacts}
+}
+
+func (a accounts) names() []string {
+	names := make([]string, len(a.kubernetes))
+	for i, account := range a.kubernetes {
+		names[i] = account.Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// settings are what a plugin gets of an account, secrets included.
+func (a accounts) settings(name string) (map[string]any, bool) {
+	for _, k := range a.kubernetes {
+		if k.Name != name {
+			continue
+		}
+		return map[string]any{"name": k.Name, "kubeconfigFile": k.KubeconfigFile, "kubeconfigContents": k.KubeconfigContents.Reveal(),
+			"context": k.Context, "serviceAccount": k.ServiceAccount, "namespaces": k.Namespaces, "omitNamespaces": k.OmitNamespaces,
+			"defaultNamespace": k.DefaultNamespace, "allowExec": k.AllowExec, "removedApis": k.RemovedAPIs}, true
+	}
+	return nil, false
+}
+
+// Credentials lists the deployment accounts without secrets.
+//
+// Source: spinnaker/spinnaker gate/gate-web controllers/CredentialsController.groovy.
+func (a accounts) Credentials() []map[string]any {
+	list := make([]map[string]any, 0, len(a.kubernetes))
+	for _, k := range a.kubernetes {
+		list = append(list, map[string]any{"name": k.Name, "accountId": k.Name, "type": "kubernetes", "cloudProvider": "kubernetes",
+			"environment": k.Name, "accountType": k.Name, "authorized": true, "primaryAccount": false,
+			"challengeDestructiveActions": false, "requiredGroupMembership": []string{}, "permissions": map[string]any{}})
+	}
+	return list
+}
+
+// ArtifactCredentials lists the artifact accounts with the types each fetches.
+func (a accounts) ArtifactCredentials() []map[string]any {
+	list := []map[string]any{}
+	for _, account := range a.artifacts.Accounts() {
+		list = append(list, map[string]any{"name": account.Name, "types": account.Types})
+	}
+	return list
+}

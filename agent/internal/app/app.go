@@ -1,0 +1,203 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gennaker/gennaker/agent/internal/access"
+	"github.com/gennaker/gennaker/agent/internal/catalog"
+	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/fetch"
+	"github.com/gennaker/gennaker/agent/internal/fetch/image"
+	"github.com/gennaker/gennaker/agent/internal/inbox"
+	"github.com/gennaker/gennaker/agent/internal/masters"
+	"github.com/gennaker/gennaker/agent/internal/pluginhost"
+	"github.com/gennaker/gennaker/agent/internal/runner"
+	"github.com/gennaker/gennaker/agent/internal/stage"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/telemetry"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/api/echo"
+	"github.com/gennaker/gennaker/api/gate"
+	"github.com/gennaker/gennaker/api/igor"
+	"github.com/gennaker/gennaker/api/server"
+)
+
+// agent is a running agent with all its parts.
+type agent struct {
+	config  config.Config
+	version string
+	log     *slog.Logger
+
+	store    *sqlite.Store
+	catalog  *catalog.Catalog
+	masters  *masters.Masters
+	fetch    *fetch.Set
+	images   *image.Resolver
+	plugins  *pluginhost.Manager
+	stages   *stage.Set
+	runner   *runner.Runner
+	inbox    *inbox.Inbox
+	spel     *spel.Engine
+	access   *access.Tokens
+	accounts accounts
+	server   *server.Server
+
+	// closers give back what New took, last first.
+	closers []func() error
+}
+
+// Serve runs the agent until ctx ends. It writes its log to stderr and, once it is ready, its address to stdout.
+func Serve(ctx context.Context, c config.Config, version string, stdout, stderr io.Writer) (err error) {
+	a := &agent{config: c, version: version, log: telemetry.Logger(stderr, c.Log)}
+	defer func() {
+		for i := len(a.closers) - 1; i >= 0; i-- {
+			err = errors.Join(err, a.closers[i]())
+		}
+	}()
+	if err := a.build(ctx); err != nil {
+		return err
+	}
+	return a.run(ctx, stdout)
+}
+
+// build makes the parts, lowest first.
+func (a *agent) build(ctx context.Context) error {
+	var err error
+	if a.store, err = sqlite.Open(ctx, sqlite.Options{Path: a.config.Store.Path, Logger: a.log}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.store.Close)
+	a.catalog = catalog.New(a.store, stageValidator{a})
+	incarnation, err := a.incarnation()
+	if err != nil {
+		return err
+	}
+	a.masters, err = masters.New(masters.Options{Masters: a.config.Jenkins.Masters, Store: a.store, Jobs: a.catalog.Jobs,
+		Accept: func(tx store.Tx, event trigger.Event, key string) error {
+			_, err := a.inbox.AcceptIn(tx, event, key)
+			return err
+		},
+		Accepted: func() { a.inbox.Wake() }, Incarnation: incarnation.ID, Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { a.masters.Close(); return nil })
+	if err := a.buildFetch(ctx); err != nil {
+		return err
+	}
+	a.accounts = newAccounts(a.config, a.fetch)
+	a.spel = spel.New(spel.Config{})
+	if a.plugins, err = a.newPlugins(); err != nil {
+		return err
+	}
+	if err := a.buildRunner(ctx, incarnation); err != nil {
+		return err
+	}
+	a.inbox = inbox.New(inbox.Options{Store: a.store, Triggers: a.catalog, Starter: starter{a.runner}, Builds: a.masters,
+		NewID: newID, Log: a.log})
+	a.access = access.NewTokens(a.config.Server.Tokens)
+	return a.buildServer()
+}
+
+func (a *agent) incarnation() (store.Incarnation, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return store.Incarnation{}, fmt.Errorf("this machine's name: %w", err)
+	}
+	return store.Incarnation{ID: newID(), Host: host, PID: os.Getpid(), Version: a.version}, nil
+}
+
+func (a *agent) buildFetch(ctx context.Context) (err error) {
+	a.fetch, err = fetch.New(fetch.Options{Accounts: fetch.FromConfig(a.config.Artifacts), Jenkins: a.masters, Blobs: blobs{a.store}})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { a.fetch.Close(); return nil })
+	a.images, err = image.New(ctx, a.config.DockerRegistry.Accounts, a.config.ECR.Accounts)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { a.images.Close(); return nil })
+	return nil
+}
+
+func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) error {
+	definitions := []stage.Definition{stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(nil), stage.CheckPreconditions(), stage.EvaluateVariables()}
+	definitions = append(definitions, stage.Jobs(a.catalog)...)
+	var err error
+	if a.stages, err = stage.NewSet(definitions...); err != nil {
+		return err
+	}
+	a.runner, err = runner.New(ctx, runner.Options{Store: a.store, Plugins: plugins{a.plugins}, Stages: a.stages,
+		Decisions: spel.New(spel.Config{}), Expressions: a.spel, NewID: newID, Log: a.log,
+		Incarnation: incarnation, Exclusive: true, MaxSteps: a.config.Runner.Parallel})
+	return err
+}
+
+func (a *agent) buildServer() (err error) {
+	options := server.Options{Listen: a.config.Server.Listen, BasePath: a.config.Server.BasePath, MaxBody: a.config.Server.MaxBody,
+		CertFile: a.config.Server.TLS.Cert, KeyFile: a.config.Server.TLS.Key, AllowedOrigins: a.config.Server.AllowedOrigins,
+		Ready: a.store.Ping, Metrics: a.metrics(), Log: a.log,
+		Routes: []server.Routes{
+			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Builds: builds{a.masters}, Accounts: a.accounts,
+				Version: a.version, User: server.User},
+			&echo.API{Intake: intake{a}},
+			&igor.API{Builds: builds{a.masters}},
+		}}
+	if !a.access.Empty() {
+		options.Authenticate = a.authenticate
+	}
+	a.server, err = server.New(options)
+	return err
+}
+
+func (a *agent) authenticate(token string) (server.Identity, bool) {
+	caller, ok := a.access.Authenticate(token)
+	identity := server.Identity{User: caller.Name}
+	for _, scope := range caller.Scopes {
+		identity.Scopes = append(identity.Scopes, server.Scope(scope))
+	}
+	return identity, ok
+}
+
+// run runs the parts until ctx ends or one of them fails. The plugins outlive the runner: its steps end in them.
+func (a *agent) run(ctx context.Context, stdout io.Writer) error {
+	pluginsCtx, stopPlugins := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopPlugins()
+	pluginsEnded := make(chan error, 1)
+	go func() { pluginsEnded <- a.plugins.Run(pluginsCtx) }()
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.server.Run(ctx) })
+	group.Go(func() error {
+		select {
+		case <-a.plugins.Ready():
+		case <-ctx.Done():
+			return nil
+		}
+		return a.runner.Run(ctx)
+	})
+	group.Go(func() error { return a.inbox.Run(ctx) })
+	group.Go(func() error { return a.masters.Run(ctx) })
+	group.Go(func() error { return a.collectBlobs(ctx) })
+	a.log.Info("gennaker is serving", "version", a.version, "url", a.server.URL(), "store", a.config.Store.Path,
+		"masters", a.masters.Masters())
+	if _, err := fmt.Fprintln(stdout, a.server.URL()); err != nil {
+		a.log.Warn("tell the address", "error", err)
+	}
+	err := group.Wait()
+	stopPlugins()
+	return errors.Join(err, <-pluginsEnded)
+}
+
+func newID() string { return ulid.Make().String() }

@@ -1,0 +1,2 @@
+// Package cli holds the commands of the gennaker executable, one file each.
+package cli

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// cleanUpTime bounds the clean-up of one stage that is canceled.
+const cleanUpTime = time.Minute
+
+// cancelExecution is Orca's CancelExecutionHandler.
+func (a *advance) cancelExecution(user, reason string) {
+	ex := a.ex
+	if ex.Status.Complete() || ex.Canceled {
+		return
+	}
+	ex.Canceled, ex.CanceledBy, ex.CancellationReason = true, user, reason
+	if ex.Status == spinnaker.Paused {
+		a.unpause(user)
+	}
+	a.end(spinnaker.Canceled)
+}
+
+// end cancels what is going on and, as soon as nothing is, ends the execution.
+func (a *advance) end(final spinnaker.Status) {
+	for _, stage := range a.children("") {
+		a.stop(stage, spinnaker.Canceled)
+		if a.ex.Status.Complete() {
+			return
+		}
+	}
+	if !a.anyActive() {
+		a.finish(final)
+	}
+}
+
+// stop ends a stage that is under way: it cleans up what its steps and its synthetic stages began, then takes the
+// verdict. A stage that is being stopped already keeps the graver verdict, which is CANCELED.
+func (a *advance) stop(stage *spinnaker.Stage, verdict spinnaker.Status) {
+	if !active(stage) {
+		return
+	}
+	w := a.work(stage)
+	if w.Part == PartCancel {
+		if verdict == spinnaker.Canceled {
+			w.Verdict = verdict
+		}
+		return
+	}
+	inMain := w.Part == PartMain || w.Part == PartBefore && !w.Began.IsZero()
+	*w = Work{
+		Attempt: w.Attempt, Step: w.Step, State: w.State, Began: w.Began, Pending: w.Pending,
+		Part: PartCancel, Verdict: verdict,
+	}
+	if inMain {
+		w.Deadline = a.now.Add(cleanUpTime)
+		w.run(PhaseCancel, a.now)
+	}
+	for _, child := range a.children(stage.ID) {
+		a.stop(child, spinnaker.Canceled)
+	}
+	a.finishCancel(stage)
+}
+
+// finishCancel ends a stage that is being stopped once its clean-up and its synthetic stages are over.
+func (a *advance) finishCancel(stage *spinnaker.Stage) {
+	w := a.work(stage)
+	if !active(stage) || w.Part != PartCancel || w.Phase == PhaseCancel || w.Held != nil {
+		return
+	}
+	for _, child := range a.children(stage.ID) {
+		if active(child) {
+			return
+		}
+	}
+	w.Deadline = time.Time{}
+	a.conclude(stage, w.Verdict)
+}
+
+// cancelResult takes the result of a clean-up step.
+func (a *advance) cancelResult(stage *spinnaker.Stage, r *Result) {
+	w := a.work(stage)
+	a.merge(stage, r)
+	again := r.Class == ClassRetryable || r.Class == ClassWaiting || r.Status == spinnaker.Running
+	if again && a.now.Before(w.Deadline) {
+		w.Retries++
+		w.run(PhaseCancel, a.now.Add(max(r.RequeueAfter, backOff(w.Retries))))
+		return
+	}
+	if r.Status.Failed() || again {
+		warn(stage, fmt.Sprintf("cleaning up after the stage was stopped: %s", r.reason()))
+	}
+	w.Phase = PhaseIdle
+	a.finishCancel(stage)
+}
+
+// cancelTimeout gives up cleaning up.
+func (a *advance) cancelTimeout(stage *spinnaker.Stage) {
+	w := a.work(stage)
+	warn(stage, fmt.Sprintf("cleaning up after the stage was stopped did not end within %s: look whether anything it began is still going on",
+		words(cleanUpTime)))
+	w.Phase = PhaseIdle
+	a.finishCancel(stage)
+}

@@ -1,0 +1,282 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// ContextExpressions is the key of what people should know about a stage's expressions that gave nothing.
+const ContextExpressions = "gennaker.expressions"
+
+const (
+	opening               = "${"
+	failOnFailedKey       = "failOnFailedExpressions"
+	skipEvaluationKey     = "skipExpressionEvaluation"
+	stageEnabledKey       = "stageEnabled"
+	templateVariablesName = "templateVariables"
+)
+
+// Env is what the expressions of a stage see; of the execution as a whole when stage is nil.
+func Env(ex *spinnaker.Execution, stage *spinnaker.Stage) *spel.Env {
+	seen := &spel.Execution{
+		Orchestration: ex.Type == spinnaker.Orchestration, ID: ex.ID, Application: ex.Application, Name: ex.Name,
+		PipelineConfigID: ex.PipelineConfigID, Status: string(ex.Status), SpelEvaluator: "v4",
+		Trigger: map[string]any(ex.Trigger), TemplateVariables: ex.TemplateVariables, More: executionFields(ex),
+	}
+	env := &spel.Env{Execution: seen, User: ex.Authentication.User}
+	for _, s := range ex.Stages {
+		view := &spel.Stage{
+			ID: s.ID, RefID: s.RefID, Type: s.Type, Name: s.Name, Status: string(s.Status),
+			RequisiteStageRefIDs: s.Requisites, ParentStageID: s.ParentStageID, SyntheticStageOwner: string(s.Owner),
+			Context: s.Context, Outputs: s.Outputs, More: stageFields(s),
+		}
+		seen.Stages = append(seen.Stages, view)
+		if stage != nil && s.ID == stage.ID {
+			env.Stage = view
+		}
+	}
+	return env
+}
+
+// executionFields are the members of an execution that expressions read besides the ones that the language knows.
+func executionFields(ex *spinnaker.Execution) map[string]any {
+	accounts := make([]any, len(ex.Authentication.AllowedAccounts))
+	for i, account := range ex.Authentication.AllowedAccounts {
+		accounts[i] = account
+	}
+	return map[string]any{
+		"authentication": map[string]any{"user": ex.Authentication.User, "allowedAccounts": accounts},
+		"buildTime":      millis(ex.BuildTime), "startTime": millis(ex.StartTime), "endTime": millis(ex.EndTime),
+		"startTimeExpiry": millis(ex.StartTimeExpiry), "origin": ex.Origin, "description": ex.Description,
+		"rootId": ex.RootID, "canceled": ex.Canceled, "canceledBy": ex.CanceledBy,
+		"cancellationReason": ex.CancellationReason, "limitConcurrent": ex.LimitConcurrent,
+		"keepWaitingPipelines": ex.KeepWaitingPipelines, "notifications": ex.Notifications,
+	}
+}
+
+func stageFields(stage *spinnaker.Stage) map[string]any {
+	tasks := make([]any, len(stage.Tasks))
+	for i, task := range stage.Tasks {
+		tasks[i] = map[string]any{
+			"id": task.ID, "name": task.Name, "status": string(task.Status), "startTime": millis(task.StartTime),
+			"endTime": millis(task.EndTime), "implementingClass": task.ImplementingClass,
+		}
+	}
+	return map[string]any{
+		"startTime": millis(stage.StartTime), "endTime": millis(stage.EndTime),
+		"startTimeExpiry": millis(stage.StartTimeExpiry), "scheduledTime": millis(stage.ScheduledTime), "tasks": tasks,
+	}
+}
+
+func millis(m spinnaker.Millis) any {
+	if m == 0 {
+		return nil
+	}
+	return json.Number(fmt.Sprint(int64(m)))
+}
+
+// Evaluation is a stage's context after its expressions were evaluated.
+type Evaluation struct {
+	// Context is the whole new context; nil when nothing in it is an expression.
+	Context map[string]any
+	// Literals are texts in Context that expressions gave and that look like expressions.
+	Literals []string
+}
+
+// EvaluateContext evaluates the expressions in a stage's context with the language given, which may reach outside.
+// Members named in own are left to the stage itself. What can not be evaluated stays as it is and is noted in
+// expressionEvaluationSummary.
+//
+// Source: spinnaker/spinnaker orca/orca-core pipeline/util/ContextParameterProcessor.java.
+func EvaluateContext(ctx context.Context, expressions *spel.Engine, ex *Execution, stage *spinnaker.Stage, own []string) Evaluation {
+	left := append([]string{spel.SummaryKey, ContextExpressions}, own...)
+	if flag(stage, skipEvaluationKey) {
+		left = append(left, "manifests", "manifest", "patchBody")
+	}
+	document := maps.Clone(stage.Context)
+	for _, key := range left {
+		delete(document, key)
+	}
+	written := texts(document)
+	literals := workOf(ex, stage).Literals
+	if !slices.ContainsFunc(written, func(text string) bool { return !slices.Contains(literals, text) }) {
+		return Evaluation{}
+	}
+	given, summary := expressions.EvalDocument(ctx, shield(document, literals), Env(ex.Execution, stage))
+	evaluated, _ := unshield(given).(map[string]any)
+	for _, key := range left {
+		if value, ok := stage.Context[key]; ok {
+			evaluated[key] = value
+		}
+	}
+	note(evaluated, summary)
+	return Evaluation{Context: evaluated, Literals: newLiterals(written, literals, texts(evaluated))}
+}
+
+// note puts what could not be evaluated into a context.
+func note(context map[string]any, summary *spel.Summary) {
+	delete(context, ContextExpressions)
+	if left := summary.Update(context[spel.SummaryKey]); left != nil {
+		context[spel.SummaryKey] = left
+	} else {
+		delete(context, spel.SummaryKey)
+	}
+	var said []any
+	for _, warning := range summary.Warnings {
+		said = append(said, warning.String())
+	}
+	if len(said) > 0 {
+		context[ContextExpressions] = said
+	}
+}
+
+// newLiterals returns the expression-like texts of an evaluated context that nobody wrote there.
+func newLiterals(written, known, found []string) []string {
+	var literals []string
+	for _, text := range found {
+		if slices.Contains(known, text) || !slices.Contains(written, text) {
+			literals = append(literals, text)
+		}
+	}
+	slices.Sort(literals)
+	return slices.Compact(literals)
+}
+
+// texts collects the texts in a JSON value that look like expressions.
+func texts(value any) []string {
+	var found []string
+	walk(value, func(text string) {
+		if strings.Contains(text, opening) {
+			found = append(found, text)
+		}
+	})
+	return found
+}
+
+// outside are the functions that reach for something outside the execution.
+var outside = regexp.MustCompile(`#\s*(fromUrl|jsonFromUrl|yamlFromUrl|propertiesFromUrl|pipelineId\w*|applicationMetadata|` +
+	`canaryConfigNameToId|cfServiceKey|fetchReference)\b`)
+
+// AsksOutside says whether expressions in a JSON value may want something outside the execution: a URL, a pipeline.
+// They are not to be evaluated inside a transaction.
+func AsksOutside(value any) bool {
+	asks := false
+	walk(value, func(text string) { asks = asks || strings.Contains(text, "#") && outside.MatchString(text) })
+	return asks
+}
+
+// walk calls visit for every text in a JSON value, keys too.
+func walk(value any, visit func(string)) {
+	switch v := value.(type) {
+	case string:
+		visit(v)
+	case []any:
+		for _, item := range v {
+			walk(item, visit)
+		}
+	case map[string]any:
+		for key, item := range v {
+			visit(key)
+			walk(item, visit)
+		}
+	}
+}
+
+// literal hides a text from evaluation.
+type literal string
+
+// shield returns a value in which the given texts are hidden from evaluation.
+func shield(value any, literals []string) any {
+	if len(literals) == 0 {
+		return value
+	}
+	return replace(value, func(leaf any) any {
+		if text, ok := leaf.(string); ok && slices.Contains(literals, text) {
+			return literal(text)
+		}
+		return leaf
+	})
+}
+
+func unshield(value any) any {
+	return replace(value, func(leaf any) any {
+		if text, ok := leaf.(literal); ok {
+			return string(text)
+		}
+		return leaf
+	})
+}
+
+// replace copies a JSON value with its leaves replaced.
+func replace(value any, leaf func(any) any) any {
+	switch v := value.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = replace(item, leaf)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = replace(item, leaf)
+		}
+		return out
+	default:
+		return leaf(v)
+	}
+}
+
+// enabled says whether a stage's stageEnabled lets it run, and why not. The expression may stand in ${} or alone.
+func (e *Engine) enabled(ex *spinnaker.Execution, stage *spinnaker.Stage) (enabled bool, reason string) {
+	condition, ok := stage.Context[stageEnabledKey].(map[string]any)
+	if !ok {
+		return true, ""
+	}
+	if written, ok := condition["expression"].(string); ok {
+		if inner, wrapped := strings.CutPrefix(strings.TrimSpace(written), opening); wrapped {
+			condition = maps.Clone(condition)
+			condition["expression"] = strings.TrimSuffix(inner, "}")
+		}
+	}
+	return e.expressions.StageEnabled(context.Background(), condition, Env(ex, stage))
+}
+
+// evaluatePipeline evaluates a pipeline with its trigger at launch, all but its stages. What can not be evaluated
+// stays as it is.
+func (e *Engine) evaluatePipeline(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger) (spinnaker.Pipeline, error) {
+	document := maps.Clone(pipeline.Document)
+	if document == nil {
+		document = map[string]any{}
+	}
+	document["trigger"] = map[string]any(trigger)
+	stages, hasStages := document["stages"]
+	delete(document, "stages")
+	if len(texts(document)) == 0 {
+		pipeline.Document = document
+		return pipeline, nil
+	}
+	root := map[string]any{"trigger": document["trigger"]}
+	if variables, ok := document[templateVariablesName]; ok {
+		root[templateVariablesName] = variables
+	}
+	given, _ := e.expressions.EvalDocument(context.Background(), document,
+		&spel.Env{Root: spel.PipelineRoot(root), User: trigger.Text("user"), Strict: true})
+	evaluated, _ := given.(map[string]any)
+	if hasStages {
+		evaluated["stages"] = stages
+	}
+	result, err := spinnaker.PipelineOf(evaluated)
+	if err != nil {
+		return spinnaker.Pipeline{}, fmt.Errorf("after its expressions were evaluated: %w", err)
+	}
+	return result, nil
+}

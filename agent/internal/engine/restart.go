@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// ValueQueue is the member of a restart's values that says that no slot is free: the execution waits for one.
+const ValueQueue = "queue"
+
+// RestartProblem says why an execution can not be restarted from a stage, or "". A synthetic stage stands for the
+// top-level stage that it belongs to.
+func RestartProblem(ex *spinnaker.Execution, stageID string) string {
+	stage := topLevel(ex, stageID)
+	if stage == nil {
+		return fmt.Sprintf("execution %s has no stage %q", ex.ID, stageID)
+	}
+	if stage.Status.Complete() || stage.Status == spinnaker.NotStarted {
+		return ""
+	}
+	return fmt.Sprintf("stage %q can not be restarted while its status is %s: cancel the execution first, or wait for the stage to end",
+		stage.Name, stage.Status)
+}
+
+func topLevel(ex *spinnaker.Execution, stageID string) *spinnaker.Stage {
+	stage := ex.Stage(stageID)
+	for stage != nil && stage.ParentStageID != "" {
+		stage = ex.Stage(stage.ParentStageID)
+	}
+	return stage
+}
+
+// restart is Orca's RestartStageHandler.
+func (a *advance) restart(stage *spinnaker.Stage, event Event) {
+	if problem := RestartProblem(a.ex.Execution, stage.ID); problem != "" {
+		a.refuse(event, problem)
+		return
+	}
+	top := topLevel(a.ex.Execution, stage.ID)
+	details := map[string]any{"restartedBy": event.User, "restartTime": milliseconds(a.now)}
+	if exception, ok := top.Context["exception"]; ok {
+		details["previousException"] = exception
+	}
+	a.reset(top)
+	top.Context["restartDetails"] = details
+	a.index()
+	ex := a.ex
+	ex.Canceled, ex.CanceledBy, ex.CancellationReason = false, "", ""
+	ex.EndTime = 0
+	if queue, _ := event.Values[ValueQueue].(bool); queue {
+		ex.Status, ex.StartTime, ex.Waiting = spinnaker.NotStarted, 0, true
+		return
+	}
+	if ex.Status.Complete() {
+		ex.Status, ex.StartTime = spinnaker.Running, spinnaker.MillisOf(a.now)
+	}
+	a.startStage(top)
+}
+
+// reset makes a stage, and all that depends on it and has ended, as if they had never started. Outputs stay, and so
+// does what expressions made of the context.
+func (a *advance) reset(stage *spinnaker.Stage) {
+	a.removeSynthetics(stage)
+	stage.Status = spinnaker.NotStarted
+	stage.StartTime, stage.EndTime, stage.ScheduledTime = 0, 0, 0
+	stage.Tasks = nil
+	for _, key := range forgotten(stage.Type) {
+		delete(stage.Context, key)
+	}
+	w := a.work(stage)
+	*w = Work{Attempt: w.Attempt}
+	for _, dependent := range a.downstream(stage) {
+		if dependent.Status.Complete() {
+			a.reset(dependent)
+		}
+	}
+}
+
+func (a *advance) removeSynthetics(parent *spinnaker.Stage) {
+	for _, child := range a.children(parent.ID) {
+		a.removeSynthetics(child)
+		delete(a.ex.Work, child.ID)
+	}
+	a.ex.Stages = slices.DeleteFunc(a.ex.Stages, func(s *spinnaker.Stage) bool { return s.ParentStageID == parent.ID })
+}
+
+// forgotten names what a stage type's context loses when the stage is restarted.
+//
+// Source: spinnaker/spinnaker, prepareStageForRestart of the stages. That a wait forgets that it was skipped is ours.
+func forgotten(stageType string) []string {
+	keys := []string{"exception", ContextMessage, ContextWarnings, manualSkip}
+	switch stageType {
+	case "manualJudgment":
+		return append(keys, "judgmentStatus", "lastModifiedBy")
+	case "wait", WindowType:
+		return append(keys, "skipRemainingWait")
+	case "pipeline":
+		return append(keys, "executionId", "executionName", "status")
+	case "jenkins", "script":
+		return append(keys, "queuedBuild", "buildInfo", "buildNumber")
+	case "webhook":
+		return append(keys, "webhook")
+	default:
+		return keys
+	}
+}

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// work returns the bookkeeping of a stage.
+func (a *advance) work(stage *spinnaker.Stage) *Work { return workOf(a.ex, stage) }
+
+func workOf(ex *Execution, stage *spinnaker.Stage) *Work {
+	w := ex.Work[stage.ID]
+	if w == nil {
+		w = &Work{}
+		ex.Work[stage.ID] = w
+	}
+	return w
+}
+
+// BeginStep notes that a step of a stage begins now: it sees all that users have set so far.
+func BeginStep(ex *Execution, stage *spinnaker.Stage) { workOf(ex, stage).Patched = nil }
+
+// look makes a step of a stage due, unless the execution is paused.
+func (a *advance) look(stage *spinnaker.Stage, phase Phase, at time.Time) {
+	w := a.work(stage)
+	w.setDeadline(stage, 0)
+	w.run(phase, at)
+	a.holdIfPaused(stage)
+}
+
+// await makes a stage wait for a named event, or for its synthetic stages when it has no name, until its time-out.
+func (a *advance) await(stage *spinnaker.Stage, awaits string) {
+	a.work(stage).wait(awaits)
+	a.holdIfPaused(stage)
+}
+
+// wake makes a stage look at once that waits for an event or for a later time.
+func (a *advance) wake(stage *spinnaker.Stage) {
+	w := a.work(stage)
+	if w.Part != PartMain {
+		return
+	}
+	w.release()
+	a.look(stage, PhaseRun, a.now)
+}
+
+// run makes a step due at a time, or at the stage's time-out if that comes first.
+func (w *Work) run(phase Phase, at time.Time) {
+	w.Phase, w.Awaits, w.Due = phase, "", at
+	if !w.Deadline.IsZero() && w.Deadline.Before(at) {
+		w.Due = w.Deadline
+	}
+}
+
+func (w *Work) wait(awaits string) {
+	w.Phase, w.Awaits, w.Due = PhaseIdle, awaits, w.Deadline
+	if !w.Deadline.IsZero() {
+		w.Phase = PhaseTimer
+	}
+}
+
+// listen names an event that makes the stage look before it is due.
+func (w *Work) listen(awaits string) {
+	if w.Held != nil {
+		w.Held.Awaits = awaits
+		return
+	}
+	w.Awaits = awaits
+}
+
+// hold sets aside what a stage was about to do.
+func (w *Work) hold() {
+	w.Held = &Held{Phase: w.Phase, Due: w.Due, Awaits: w.Awaits}
+	w.Phase, w.Due, w.Awaits = PhaseIdle, time.Time{}, "resume"
+}
+
+// release takes up again what hold set aside.
+func (w *Work) release() {
+	if w.Held != nil {
+		w.Phase, w.Due, w.Awaits = w.Held.Phase, w.Held.Due, w.Held.Awaits
+		w.Held = nil
+	}
+}
+
+// shift moves all times of a stage by the time that the execution was paused.
+func (w *Work) shift(paused time.Duration) {
+	for _, at := range []*time.Time{&w.Began, &w.Deadline, &w.Due} {
+		if !at.IsZero() {
+			*at = at.Add(paused)
+		}
+	}
+}
+
+// rest ends all bookkeeping of a stage but its counters and its own state.
+func (w *Work) rest() { *w = Work{Attempt: w.Attempt, Step: w.Step, State: w.State} }

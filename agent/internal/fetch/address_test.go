@@ -1,0 +1,126 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+func TestPublicAddresses(t *testing.T) {
+	for text, want := range map[string]bool{
+		"140.82.112.3": true, "2606:50c0:8000::153": true, "64:ff9b::8c52:7003": true,
+		"127.0.0.1": false, "127.9.9.9": false, "::1": false, "0.0.0.0": false, "::": false,
+		"10.1.2.3": false, "172.16.0.1": false, "172.32.0.1": true, "192.168.1.1": false, "fd00::1": false,
+		"169.254.169.254": false, "fe80::1": false, "100.64.0.1": false, "100.128.0.1": true,
+		"192.0.0.8": false, "198.18.0.1": false, "224.0.0.1": false, "ff02::1": false, "240.0.0.1": false, "255.255.255.255": false,
+		"64:ff9b::a00:1": false, "64:ff9b::7f00:1": false, "64:ff9b:1::1": false,
+	} {
+		if got := isPublic(netip.MustParseAddr(text)); got != want {
+			t.Errorf("isPublic(%s) = %v", text, got)
+		}
+	}
+	for _, mapped := range []string{"[::ffff:127.0.0.1]:80", "[::ffff:10.0.0.1]:80", "[fe80::1%eth0]:80"} {
+		if err := checkAddress("a", mapped); err == nil {
+			t.Errorf("%s is accepted", mapped)
+		}
+	}
+}
+
+// answers stands in for the network.
+type answers func(*http.Request) (*http.Response, error)
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
+
+func testClient(answer answers) *client {
+	return &client{account: "gh", transport: answer, limits: Limits{MaxBytes: 1 << 20, Timeout: time.Minute, Tries: 1, RetryPause: time.Millisecond}}
+}
+
+func TestUnknownHostSaysWhatToCheck(t *testing.T) {
+	github, err := newGitHub(GitHub{Name: "gh"}, testClient(func(r *http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: r.URL.Host, IsNotFound: true}}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := &Set{accounts: []account{{name: "gh", types: []string{typeGitHub}, fetcher: github}}}
+	_, err = set.Open(t.Context(), spinnaker.Artifact{Type: typeGitHub, Name: "chapter9/helm.tar.gz", ArtifactAccount: "gh",
+		Reference: "https://api.gitgub.com/repos/o/r/contents/chapter9/helm.tar.gz"})
+	want := `artifact github/file "chapter9/helm.tar.gz": GET api.gitgub.com: no such host. Check the account's base URL or the artifact's reference`
+	if err == nil || err.Error() != want {
+		t.Errorf("error\n%v\nwant\n%s", err, want)
+	}
+}
+
+func FuzzGitHubAnswer(f *testing.F) {
+	f.Add("https://git.example/repos/o/r/contents/f", "main", 200, `{"download_url": "https://raw.example/f?token=x"}`, "")
+	f.Add("repos/o/r/contents/f?ref=a", "", 302, "", "//other.example/x")
+	f.Add("http://[::1]:80/%zz", "v", 404, `{"message": "Not Found"}`, "")
+	f.Add("https://git.example/x", "", 200, `[{}]`, "")
+	f.Fuzz(func(t *testing.T, reference, version string, status int, answer, redirect string) {
+		github, err := newGitHub(GitHub{Name: "gh"}, testClient(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Scheme != "http" && r.URL.Scheme != "https" {
+				t.Errorf("a request goes to %s", r.URL)
+			}
+			header := http.Header{}
+			if redirect != "" {
+				header.Set("Location", redirect)
+			}
+			return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(answer)), ContentLength: -1}, nil
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := github.Open(context.Background(), spinnaker.Artifact{Type: typeGitHub, Reference: reference, Version: version})
+		var failed *Error
+		switch {
+		case err == nil:
+			if err := body.Close(); err != nil {
+				t.Error(err)
+			}
+		case !errors.As(err, &failed):
+			t.Errorf("error %v is no *Error", err)
+		}
+	})
+}
+
+func FuzzBlobOf(f *testing.F) {
+	f.Add("ref://app/" + strings.Repeat("aB", 32))
+	f.Add("ref://")
+	f.Fuzz(func(t *testing.T, reference string) {
+		sum, ok := BlobOf(spinnaker.Artifact{Type: typeRemote, Reference: reference})
+		if ok && (len(sum) != 64 || strings.ToLower(sum) != sum || strings.ContainsAny(sum, "/.")) {
+			t.Errorf("%q gives %q", reference, sum)
+		}
+	})
+}
+
+func TestSameOrigin(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"https://git.example/a", "https://GIT.example:443/b", true},
+		{"http://git.example", "http://git.example:80", true},
+		{"https://git.example", "http://git.example", false},
+		{"https://git.example", "https://git.example:8443", false},
+		{"https://git.example", "https://git.example.evil", false},
+	} {
+		a, errA := url.Parse(test.a)
+		b, errB := url.Parse(test.b)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if sameOrigin(a, b) != test.want {
+			t.Errorf("sameOrigin(%s, %s) is not %v", test.a, test.b, test.want)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// httpFile fetches http/file.
+type httpFile struct {
+	client *client
+}
+
+// Open implements Fetcher.
+func (h httpFile) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
+	target, err := parseURL(a.Reference)
+	if err != nil {
+		return nil, err
+	}
+	return h.client.open(ctx, request{url: target, trusted: target})
+}
+
+// embedded decodes embedded/base64, whose body is its reference.
+type embedded struct {
+	limits Limits
+}
+
+// Open implements Fetcher.
+func (e embedded) Open(_ context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
+	if int64(base64.StdEncoding.DecodedLen(len(a.Reference))) > e.limits.MaxBytes+2 {
+		return nil, &Error{Problem: fmt.Sprintf("it is larger than the limit of %d bytes", e.limits.MaxBytes), Status: http.StatusRequestEntityTooLarge}
+	}
+	text, err := base64.StdEncoding.DecodeString(a.Reference)
+	if err != nil {
+		return nil, &Error{Problem: "its reference is not base64: " + err.Error(), Status: http.StatusBadRequest, Err: err}
+	}
+	return io.NopCloser(bytes.NewReader(text)), nil
+}
+
+// remote reads remote/base64: ref://APPLICATION/SHA-256, a body of the agent's own store.
+//
+// Source: spinnaker/spinnaker kork/kork-artifacts artifactstore/ArtifactReferenceURI.java.
+type remote struct {
+	blobs Blobs
+}
+
+// Open implements Fetcher.
+func (r remote) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
+	sum, ok := BlobOf(a)
+	if !ok {
+		return nil, &Error{Problem: fmt.Sprintf("its reference %q is not of the form ref://APPLICATION/SHA-256", a.Reference), Status: http.StatusBadRequest}
+	}
+	body, err := r.blobs.Open(ctx, sum)
+	if err != nil {
+		return nil, &Error{Problem: err.Error(), Err: err}
+	}
+	return body, nil
+}
+
+// BlobOf returns the SHA-256 in hex of the body that a remote/base64 artifact refers to.
+func BlobOf(a spinnaker.Artifact) (sha256 string, ok bool) {
+	where, found := strings.CutPrefix(a.Reference, "ref://")
+	if a.Type != typeRemote || !found {
+		return "", false
+	}
+	sum := path.Base(where)
+	decoded, err := hex.DecodeString(sum)
+	return strings.ToLower(sum), err == nil && len(decoded) == 32
+}
+
+// jenkinsFile fetches jenkins/file: a file that build `version` of job `name` archived at `reference`.
+//
+// Source: spinnaker/spinnaker clouddriver/clouddriver-artifacts-jenkins JenkinsArtifactCredentials.java.
+type jenkinsFile struct {
+	files  JenkinsFiles
+	master string
+	limits Limits
+}
+
+// Open implements Fetcher.
+func (j jenkinsFile) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
+	number, err := strconv.ParseInt(a.Version, 10, 64)
+	if err != nil {
+		return nil, &Error{Problem: fmt.Sprintf("its version %q is not a build number", a.Version), Status: http.StatusBadRequest, Err: err}
+	}
+	if a.Name == "" || a.Reference == "" {
+		return nil, &Error{Problem: "it needs the job as name and the file's path as reference", Status: http.StatusBadRequest}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, j.limits.Timeout, errTooSlow)
+	file, err := j.files.Artifact(ctx, j.master, a.Name, number, a.Reference, j.limits.MaxBytes)
+	if err != nil {
+		cancel()
+		return nil, jenkinsError(err)
+	}
+	return &jenkinsBody{ReadCloser: file, cancel: cancel}, nil
+}
+
+// jenkinsError takes over what Jenkins' client says, and whether it may pass.
+func jenkinsError(err error) error {
+	var temporary interface{ Temporary() bool }
+	return &Error{Problem: err.Error(), Err: err, Retryable: errors.As(err, &temporary) && temporary.Temporary()}
+}
+
+// jenkinsBody is an archived file being read.
+type jenkinsBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *jenkinsBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = jenkinsError(err)
+	}
+	return n, err
+}
+
+func (b *jenkinsBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}

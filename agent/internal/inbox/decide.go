@@ -1,0 +1,171 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+const (
+	// decideParallel is how many candidates are looked up at once.
+	decideParallel = 16
+	// lookupTimeout bounds one look outside.
+	lookupTimeout = 30 * time.Second
+	// idleCheck is how often candidates are looked for without being woken.
+	idleCheck = 5 * time.Second
+	// firstRetry and lastRetry bound the growing pause between two looks for one property file.
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// Run decides candidates until ctx ends.
+func (i *Inbox) Run(ctx context.Context) error {
+	for {
+		next, err := i.decideDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			i.Log.Error("decide candidates", "error", err)
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-i.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// decideDue decides all candidates that are due and says how long there is nothing to do.
+func (i *Inbox) decideDue(ctx context.Context) (time.Duration, error) {
+	for {
+		now := time.Now()
+		var heads []store.Candidate
+		err := i.Store.View(ctx, func(r store.Reader) (err error) {
+			heads, err = r.DueCandidates(now.Add(idleCheck), decideParallel*4)
+			return err
+		})
+		if err != nil {
+			return idleCheck, fmt.Errorf("list candidates: %w", err)
+		}
+		next, group := idleCheck, errgroup.Group{}
+		group.SetLimit(decideParallel)
+		decided := false
+		for _, c := range heads {
+			if wait := c.Due.Sub(now); wait > 0 {
+				next = min(next, wait)
+				continue
+			}
+			decided = true
+			group.Go(func() error {
+				if err := i.decide(ctx, c); err != nil && ctx.Err() == nil {
+					return fmt.Errorf("candidate %s: %w", c.ID, err)
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil || !decided || ctx.Err() != nil {
+			return next, err
+		}
+	}
+}
+
+// decide looks up what a candidate waits for and settles it, or puts it off.
+func (i *Inbox) decide(ctx context.Context, c store.Candidate) error {
+	event, key, err := i.event(ctx, c.EventID)
+	if err != nil {
+		return err
+	}
+	file := c.Fired.Text("propertyFile")
+	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	properties, mayCome, lookupErr := i.Builds.Properties(lookup, event.Source, event.Name, event.Build.Number, file)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	facts := &trigger.Facts{Properties: properties}
+	if lookupErr != nil {
+		facts = &trigger.Facts{PropertiesError: lookupErr.Error()}
+	}
+	return i.Store.Update(ctx, func(tx store.Tx) error {
+		if _, err := tx.Candidate(c.ID); errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if lookupErr != nil && mayCome && tx.Now().Before(c.Deadline) {
+			return putOff(tx, c, event, lookupErr)
+		}
+		return i.settleCandidate(tx, c, event, key, facts)
+	})
+}
+
+// putOff has a candidate looked at again later, with growing pauses, and once more at its deadline.
+func putOff(tx store.Tx, c store.Candidate, event trigger.Event, cause error) error {
+	c.Attempts++
+	c.LastError = cause.Error()
+	pause := min(firstRetry<<min(c.Attempts-1, 10), lastRetry)
+	c.Due = tx.Now().Add(pause)
+	if c.Due.After(c.Deadline) {
+		c.Due = c.Deadline
+	}
+	return tx.PutCandidate(c)
+}
+
+// settleCandidate decides a candidate with the pipeline as it is now.
+func (i *Inbox) settleCandidate(tx store.Tx, c store.Candidate, event trigger.Event, key string, facts *trigger.Facts) error {
+	if err := tx.DeleteCandidate(c.ID); err != nil {
+		return err
+	}
+	armed, err := i.Triggers.Armed(tx, event.Key())
+	if err != nil {
+		return err
+	}
+	for _, a := range armed {
+		if a.Pipeline.ID != c.PipelineConfigID || a.Name != c.Trigger {
+			continue
+		}
+		_, err := i.settle(tx, event, key, a, trigger.Match(a.Pipeline, a.Trigger, event, facts))
+		return err
+	}
+	row := store.Verdict{EventID: event.ID, PipelineConfigID: c.PipelineConfigID, Trigger: c.Trigger, Outcome: store.Ignored,
+		Reason: "the pipeline or its trigger was changed, disabled or deleted while the event waited", At: tx.Now()}
+	p, err := tx.Pipeline(c.PipelineConfigID)
+	if err == nil {
+		row.Application, row.Pipeline = p.Application, p.Name
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return tx.PutVerdict(row)
+}
+
+// event reads an accepted event back.
+func (i *Inbox) event(ctx context.Context, id string) (event trigger.Event, key string, err error) {
+	err = i.Store.View(ctx, func(r store.Reader) error {
+		row, err := r.Event(id)
+		if err != nil {
+			return err
+		}
+		key = row.Key
+		event, err = decodeEvent(row.Body)
+		return err
+	})
+	return event, key, err
+}
+
+func decodeEvent(body json.RawMessage) (trigger.Event, error) {
+	var event trigger.Event
+	if err := spinnaker.Decode(body, &event); err != nil {
+		return trigger.Event{}, fmt.Errorf("decode a stored event: %w", err)
+	}
+	return event, nil
+}

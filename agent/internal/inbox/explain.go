@@ -1,0 +1,74 @@
+package inbox
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+)
+
+// Explained is an accepted event with the verdicts on it.
+type Explained struct {
+	store.Event
+	Number   int64
+	Verdicts []store.Verdict
+}
+
+// Explain says what became of an event.
+func (i *Inbox) Explain(ctx context.Context, id string) (Explained, error) {
+	var out Explained
+	err := i.Store.View(ctx, func(r store.Reader) error {
+		event, err := r.Event(id)
+		if err != nil {
+			return err
+		}
+		out, err = explain(r, event)
+		return err
+	})
+	return out, err
+}
+
+// ExplainAll says what became of the newest events that the query selects; a number restricts to that build.
+func (i *Inbox) ExplainAll(ctx context.Context, query store.EventQuery, number int64) ([]Explained, error) {
+	limit := query.Limit
+	if number != 0 {
+		// The number is inside the event, so look through all that the store keeps of the job.
+		query.Limit = 0
+	}
+	var out []Explained
+	err := i.Store.View(ctx, func(r store.Reader) error {
+		events, err := r.Events(query)
+		if err != nil {
+			return err
+		}
+		for _, event := range events {
+			explained, err := explain(r, event)
+			if err != nil {
+				return err
+			}
+			if number == 0 || explained.Number == number {
+				out = append(out, explained)
+			}
+		}
+		return nil
+	})
+	if limit > 0 && len(out) > limit {
+		out = slices.Clip(out[:limit])
+	}
+	return out, err
+}
+
+func explain(r store.Reader, row store.Event) (Explained, error) {
+	out := Explained{Event: row}
+	if row.Type == trigger.Build {
+		event, err := decodeEvent(row.Body)
+		if err != nil {
+			return out, err
+		}
+		out.Number = event.Build.Number
+	}
+	verdicts, err := r.Verdicts(store.VerdictQuery{EventID: row.ID})
+	out.Verdicts = verdicts
+	return out, err
+}

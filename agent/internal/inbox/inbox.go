@@ -1,0 +1,190 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// Triggers finds the triggers that could mean an event, as of the reader's state.
+type Triggers interface {
+	Armed(r store.Reader, key trigger.Key) ([]trigger.Armed, error)
+}
+
+// Start is a pipeline to be started.
+type Start struct {
+	Pipeline spinnaker.Pipeline
+	Trigger  spinnaker.Trigger
+	User     string
+	// Failure, when set, has the execution recorded as failed at its start for that reason.
+	Failure string
+}
+
+// Starter launches executions inside a transaction.
+type Starter interface {
+	// Start stores the execution and returns its id. An execution that fails at its start is stored all the same;
+	// failure then says why.
+	Start(tx store.Tx, start Start) (executionID, failure string, err error)
+}
+
+// Builds looks up builds on the Jenkins masters.
+type Builds interface {
+	// Properties reads a property file of a build. When it could be there a little later, mayCome is true.
+	Properties(ctx context.Context, master, job string, number int64, file string) (properties map[string]any, mayCome bool, err error)
+	// Build reads a finished build.
+	Build(ctx context.Context, master, job string, number int64) (trigger.BuildInfo, error)
+	// PropertyFileTimeout is how long a property file of the master may be late.
+	PropertyFileTimeout(master string) time.Duration
+}
+
+// Options are what an Inbox works with.
+type Options struct {
+	Store    store.Store
+	Triggers Triggers
+	Starter  Starter
+	Builds   Builds
+	NewID    func() string
+	Log      *slog.Logger
+}
+
+// Inbox accepts events.
+type Inbox struct {
+	Options
+	wake chan struct{}
+}
+
+// New makes an Inbox. Candidates are decided while Run runs.
+func New(o Options) *Inbox {
+	return &Inbox{Options: o, wake: make(chan struct{}, 1)}
+}
+
+// Receipt is what became of an accepted event at once.
+type Receipt struct {
+	EventID string
+	// Duplicate: the event was accepted before; nothing was done again.
+	Duplicate bool
+	Started   []Started
+}
+
+// Started is an execution that was started.
+type Started struct {
+	Application, Pipeline, ExecutionID string
+}
+
+// Accept makes an event durable with all that follows from it. key makes it unique; empty means it is.
+func (i *Inbox) Accept(ctx context.Context, event trigger.Event, key string) (Receipt, error) {
+	var receipt Receipt
+	err := i.Store.Update(ctx, func(tx store.Tx) (err error) {
+		receipt, err = i.AcceptIn(tx, event, key)
+		return err
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("accept %s event from %q: %w", event.Type, event.Source, err)
+	}
+	i.Wake()
+	return receipt, nil
+}
+
+// AcceptIn is Accept inside a transaction of the caller, who calls Wake once it is committed.
+func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt, error) {
+	if event.ID == "" {
+		event.ID = i.NewID()
+	}
+	if key == "" {
+		key = event.ID
+	}
+	body, err := json.Marshal(event)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("encode the event: %w", err)
+	}
+	err = tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
+		ReceivedAt: tx.Now(), Body: body})
+	if errors.Is(err, store.ErrExists) {
+		return Receipt{Duplicate: true}, nil
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt := Receipt{EventID: event.ID}
+	armed, err := i.Triggers.Armed(tx, event.Key())
+	if err != nil {
+		return Receipt{}, fmt.Errorf("find the triggers for %v: %w", event.Key(), err)
+	}
+	for _, a := range armed {
+		verdict := trigger.Match(a.Pipeline, a.Trigger, event, nil)
+		started, err := i.settle(tx, event, key, a, verdict)
+		if err != nil {
+			return Receipt{}, fmt.Errorf("pipeline %q of %q, trigger %s: %w", a.Pipeline.Name, a.Pipeline.Application, a.Name, err)
+		}
+		if started != nil {
+			receipt.Started = append(receipt.Started, *started)
+		}
+	}
+	return receipt, nil
+}
+
+// settle writes down what a trigger makes of an event and starts the pipeline if it fires.
+func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.Armed, v trigger.Verdict) (*Started, error) {
+	row := store.Verdict{EventID: event.ID, Application: a.Pipeline.Application, Pipeline: a.Pipeline.Name,
+		PipelineConfigID: a.Pipeline.ID, Trigger: a.Name, Outcome: store.Ignored, Reason: v.Reason, At: tx.Now()}
+	startKey := key + "\x00" + a.Pipeline.ID + "\x00" + a.Name
+	switch v.Outcome {
+	case trigger.NeedsFacts:
+		row.Outcome = store.Undecided
+		if err := tx.AddCandidate(i.candidate(tx, event, a, startKey)); err != nil {
+			return nil, err
+		}
+	case trigger.Fires, trigger.Refused:
+		started, err := i.start(tx, a, v, startKey, &row)
+		if err != nil {
+			return nil, err
+		}
+		return started, tx.PutVerdict(row)
+	}
+	return nil, tx.PutVerdict(row)
+}
+
+// start launches the pipeline of a trigger that fired and completes the verdict.
+func (i *Inbox) start(tx store.Tx, a trigger.Armed, v trigger.Verdict, startKey string, row *store.Verdict) (*Started, error) {
+	start := Start{Pipeline: a.Pipeline, Trigger: v.Fired, User: a.Trigger.Text("runAsUser")}
+	if v.Outcome == trigger.Refused {
+		start.Failure = v.Reason
+	}
+	id, failure, err := i.Starter.Start(tx, start)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.AddStart(startKey, id); err != nil {
+		return nil, err
+	}
+	row.Outcome, row.ExecutionID = store.Fired, id
+	if failure != "" {
+		row.Outcome = store.Failed
+		row.Reason += "; the start failed: " + failure
+	}
+	i.Log.Info("trigger fired", "application", a.Pipeline.Application, "pipeline", a.Pipeline.Name, "execution", id,
+		"outcome", row.Outcome, "reason", row.Reason)
+	return &Started{a.Pipeline.Application, a.Pipeline.Name, id}, nil
+}
+
+// candidate keeps a start that waits for a property file.
+func (i *Inbox) candidate(tx store.Tx, event trigger.Event, a trigger.Armed, startKey string) store.Candidate {
+	return store.Candidate{ID: i.NewID(), EventID: event.ID, PipelineConfigID: a.Pipeline.ID, Trigger: a.Name,
+		Fired: a.Trigger, StartKey: startKey, Order: a.Pipeline.ID + "\x00" + event.Source + "\x00" + event.Name,
+		Sequence: event.Build.Number, Due: tx.Now(), Deadline: tx.Now().Add(i.Builds.PropertyFileTimeout(event.Source))}
+}
+
+// Wake has due candidates looked at now.
+func (i *Inbox) Wake() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}

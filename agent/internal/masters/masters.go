@@ -1,0 +1,169 @@
+package masters
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/api/spinnaker"
+	"github.com/gennaker/gennaker/jenkins"
+)
+
+// Options are what Masters work with.
+type Options struct {
+	Masters []config.Master
+	Store   store.Store
+	// Jobs names the jobs of a master, in Igor's form, that some enabled trigger means.
+	Jobs func(ctx context.Context, master string) ([]string, error)
+	// Accept takes a finished build in, in the transaction that moves the cursor past it; Accepted is called once that
+	// is durable.
+	Accept   func(tx store.Tx, event trigger.Event, key string) error
+	Accepted func()
+	// Incarnation is the agent process that holds the leases.
+	Incarnation string
+	Log         *slog.Logger
+}
+
+// Masters are the configured Jenkins masters.
+type Masters struct {
+	Options
+	byName map[string]*master
+}
+
+type master struct {
+	config.Master
+	client *jenkins.Client
+}
+
+// New checks the configuration; it opens no connection.
+func New(o Options) (*Masters, error) {
+	m := &Masters{Options: o, byName: map[string]*master{}}
+	for _, c := range o.Masters {
+		client, err := connect(c, o.Log)
+		if err != nil {
+			return nil, fmt.Errorf("jenkins master %q: %w", c.Name, err)
+		}
+		m.byName[c.Name] = &master{c, client}
+	}
+	return m, nil
+}
+
+func connect(c config.Master, log *slog.Logger) (*jenkins.Client, error) {
+	options := jenkins.Options{Name: c.Name, BaseURL: c.Address, User: c.Username, Token: c.Password.Reveal(),
+		Timeout: c.Timeout.Or(config.DefaultTimeout), Logger: log}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read the CA: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("read the system's certificates: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read the CA: %s holds no PEM certificate", c.CA)
+		}
+		options.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return jenkins.New(options)
+}
+
+// Close gives back idle connections.
+func (m *Masters) Close() {
+	for _, master := range m.byName {
+		master.client.Close()
+	}
+}
+
+// Masters lists the names, sorted.
+func (m *Masters) Masters() []string {
+	names := make([]string, 0, len(m.byName))
+	for name := range m.byName {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Client returns the client of a master.
+func (m *Masters) Client(name string) (*jenkins.Client, error) {
+	found, ok := m.byName[name]
+	if !ok {
+		return nil, spinnaker.NotFound("Build master '%s' not found", name)
+	}
+	return found.client, nil
+}
+
+// Address returns the configured address of a master.
+func (m *Masters) Address(name string) (string, error) {
+	found, ok := m.byName[name]
+	if !ok {
+		return "", spinnaker.NotFound("Build master '%s' not found", name)
+	}
+	return found.Master.Address, nil
+}
+
+// PropertyFileTimeout is how long a property file of the master may be late.
+func (m *Masters) PropertyFileTimeout(name string) time.Duration {
+	if found, ok := m.byName[name]; ok {
+		return found.Master.PropertyFileTimeout.Or(config.DefaultPropertyFileTimeout)
+	}
+	return config.DefaultPropertyFileTimeout
+}
+
+// Properties reads a property file of a build. When it could be there a little later, mayCome is true.
+func (m *Masters) Properties(ctx context.Context, master, job string, number int64, file string) (properties map[string]any, mayCome bool, err error) {
+	client, err := m.Client(master)
+	if err != nil {
+		return nil, false, err
+	}
+	found, err := client.Properties(ctx, jenkins.FullName(job), int(number), file)
+	if err != nil {
+		return nil, jenkins.PropertyFileMayCome(err), err
+	}
+	return found.Values, false, nil
+}
+
+// Build reads a build in the form in which triggers carry it.
+func (m *Masters) Build(ctx context.Context, master, job string, number int64) (trigger.BuildInfo, error) {
+	client, err := m.Client(master)
+	if err != nil {
+		return trigger.BuildInfo{}, err
+	}
+	build, err := client.Build(ctx, jenkins.FullName(job), int(number))
+	if err != nil {
+		return trigger.BuildInfo{}, notFound(err, "Build not found (controller: '%s', job: '%s', build: %d)", master, job, number)
+	}
+	return buildInfo(build), nil
+}
+
+// Artifact opens a file that a build archived.
+func (m *Masters) Artifact(ctx context.Context, master, job string, number int64, path string, limit int64) (io.ReadCloser, error) {
+	client, err := m.Client(master)
+	if err != nil {
+		return nil, err
+	}
+	return client.Artifact(ctx, jenkins.FullName(job), int(number), path, limit)
+}
+
+// notFound turns Jenkins' 404 into the API's, and leaves other errors.
+func notFound(err error, format string, args ...any) error {
+	if jenkins.KindOf(err) == jenkins.KindNotFound {
+		return spinnaker.NotFound(format, args...)
+	}
+	if answer := (*jenkins.Error)(nil); errors.As(err, &answer) {
+		const badGateway = 502
+		return &spinnaker.Error{Status: badGateway, Message: answer.Error()}
+	}
+	return err
+}

@@ -1,0 +1,176 @@
+package masters
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/poll"
+)
+
+// Run polls all masters until ctx ends, each at its own pace.
+func (m *Masters) Run(ctx context.Context) error {
+	var group errgroup.Group
+	for _, found := range m.byName {
+		group.Go(func() error { return m.watch(ctx, found) })
+	}
+	return group.Wait()
+}
+
+// watcher polls one master.
+type watcher struct {
+	*Masters
+	master *master
+	poller *poll.Poller
+	states map[string]poll.JobState
+	// told are the problems of the last cycle, so that each is logged once.
+	told map[string]bool
+}
+
+func (m *Masters) watch(ctx context.Context, found *master) error {
+	w := &watcher{Masters: m, master: found, told: map[string]bool{},
+		poller: poll.New(poll.Options{Client: found.client, Log: m.Log})}
+	interval := found.PollInterval.Or(config.DefaultPollInterval)
+	wait, failures := poll.Phase(found.Name, interval), 0
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		err := w.cycle(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			failures++
+			m.Log.Warn("poll Jenkins", "master", found.Name, "failures", failures, "error", err)
+		} else {
+			failures = 0
+		}
+		wait = poll.Jitter(poll.Delay(interval, failures, err), rand.Float64())
+	}
+}
+
+// cycle looks at the master once and stores what it found.
+func (w *watcher) cycle(ctx context.Context) error {
+	if w.states == nil {
+		if err := w.load(ctx); err != nil {
+			return err
+		}
+	}
+	jobs, err := w.Jobs(ctx, w.master.Name)
+	if err != nil {
+		return fmt.Errorf("find the jobs that triggers name: %w", err)
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	result, err := w.poller.Cycle(ctx, jobs, w.states)
+	w.tell(result.Problems)
+	if len(result.States) == 0 && len(result.Events) == 0 {
+		return err
+	}
+	return errors.Join(err, w.record(ctx, result))
+}
+
+// load reads what earlier cycles knew.
+func (w *watcher) load(ctx context.Context) error {
+	var rows map[string][]byte
+	err := w.Store.View(ctx, func(r store.Reader) (err error) {
+		rows, err = r.JobStates(w.master.Name)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the state of the jobs: %w", err)
+	}
+	states := make(map[string]poll.JobState, len(rows))
+	for name, row := range rows {
+		var state poll.JobState
+		if err := json.Unmarshal(row, &state); err != nil {
+			return fmt.Errorf("read the state of job %q: %w", name, err)
+		}
+		states[name] = state
+	}
+	w.states = states
+	return nil
+}
+
+// record takes the builds in and moves the cursor past them, in one transaction.
+func (w *watcher) record(ctx context.Context, result poll.Result) error {
+	rows := make(map[string][]byte, len(result.States))
+	for name, state := range result.States {
+		row, err := json.Marshal(state)
+		if err != nil {
+			return err
+		}
+		rows[name] = row
+	}
+	err := w.Store.Update(ctx, func(tx store.Tx) error {
+		if _, err := tx.TakeLease("master/"+w.master.Name, w.Incarnation); err != nil {
+			return fmt.Errorf("take the lease on master %q: %w", w.master.Name, err)
+		}
+		for _, event := range result.Events {
+			if err := w.Accept(tx, eventOf(event), event.Key()); err != nil {
+				return fmt.Errorf("build %d of job %q: %w", event.Build.Number, event.Job, err)
+			}
+		}
+		return tx.PutJobStates(w.master.Name, rows)
+	})
+	if err != nil {
+		return fmt.Errorf("store the builds of master %q: %w", w.master.Name, err)
+	}
+	maps.Copy(w.states, result.States)
+	for _, event := range result.Events {
+		w.Log.Info("build finished", "master", event.Master, "job", event.Job, "build", event.Build.Number,
+			"result", event.Build.Result, "age", event.Age)
+	}
+	if len(result.Events) > 0 {
+		w.Accepted()
+	}
+	return nil
+}
+
+// tell logs problems that the last cycle did not have.
+func (w *watcher) tell(problems []poll.Problem) {
+	told := map[string]bool{}
+	for _, problem := range problems {
+		text := problem.Error()
+		if !w.told[text] {
+			w.Log.Warn("poll Jenkins", "master", w.master.Name, "job", problem.Job, "kind", problem.Kind, "error", text)
+		}
+		told[text] = true
+	}
+	w.told = told
+}
+
+func eventOf(event poll.Event) trigger.Event {
+	info := buildInfo(event.Build)
+	return trigger.Event{Type: trigger.Build, Source: event.Master, Name: event.Job, Build: &info}
+}
+
+// Event reads a build that somebody says has finished, with the key under which polling would announce it.
+func (m *Masters) Event(ctx context.Context, master, job string, number int64) (event trigger.Event, key string, err error) {
+	client, err := m.Client(master)
+	if err != nil {
+		return trigger.Event{}, "", err
+	}
+	build, err := client.Build(ctx, jenkins.FullName(job), int(number))
+	if err != nil {
+		return trigger.Event{}, "", notFound(err, "Build not found (controller: '%s', job: '%s', build: %d)", master, job, number)
+	}
+	found := poll.Event{Master: master, Job: jenkins.IgorName(build.Job), FullName: build.Job, Build: build}
+	return eventOf(found), found.Key(), nil
+}

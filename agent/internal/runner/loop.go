@@ -1,0 +1,149 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/store"
+)
+
+const (
+	// batch is how many executions are looked up at once.
+	batch = 256
+	// firstPause and lastPause bound the pause after a turn that failed.
+	firstPause = time.Second
+	lastPause  = time.Minute
+)
+
+// loop looks for work until ctx ends.
+func (r *Runner) loop(ctx context.Context) {
+	for {
+		pause, err := r.look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			r.Log.Error("look for work", "error", err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-r.Store.Due():
+		case <-r.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// look gives a turn to every execution that has something to do, and says when to look again at the latest.
+func (r *Runner) look(ctx context.Context) (time.Duration, error) {
+	var ids []string
+	var next time.Time
+	now := time.Now()
+	err := r.Store.View(ctx, func(reader store.Reader) error {
+		pending, err := reader.PendingExecutions(batch)
+		if err != nil {
+			return err
+		}
+		due, err := reader.DueStages(now, batch)
+		if err != nil {
+			return err
+		}
+		ids = pending
+		for _, ref := range due {
+			ids = append(ids, ref.ExecutionID)
+		}
+		next, err = reader.NextDue()
+		return err
+	})
+	if err != nil {
+		return r.Poll, err
+	}
+	pause := r.Poll
+	if until := next.Sub(now); !next.IsZero() && until > 0 {
+		pause = min(pause, until)
+	}
+	r.mu.Lock()
+	if until := r.soonest.Sub(now); until > 0 {
+		pause = min(pause, until)
+	}
+	r.timer, r.soonest = now.Add(pause), time.Time{}
+	r.mu.Unlock()
+	for _, id := range ids {
+		r.give(ctx, id)
+	}
+	return pause, nil
+}
+
+// give gives an execution a turn, or another one when it has one already.
+func (r *Runner) give(ctx context.Context, executionID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, busy := r.active[executionID]; busy {
+		r.active[executionID] = true
+		return
+	}
+	if time.Now().Before(r.failing[executionID].until) {
+		return
+	}
+	r.active[executionID] = false
+	r.turns.Go(func() {
+		r.turnSlots <- struct{}{}
+		defer func() { <-r.turnSlots }()
+		for again := true; again; again = r.another(executionID) {
+			if err := r.turn(context.WithoutCancel(ctx), executionID, nil); err != nil {
+				r.Log.Error("advance execution", "execution", executionID, "error", err)
+			}
+		}
+	})
+}
+
+// another says whether an execution's turn is to be followed by another one.
+func (r *Runner) another(executionID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.active[executionID] && r.open {
+		r.active[executionID] = false
+		return true
+	}
+	delete(r.active, executionID)
+	return false
+}
+
+// turned notes how a turn went and when the execution is due again.
+func (r *Runner) turned(executionID string, due time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		delete(r.failing, executionID)
+		if !due.IsZero() && due.Before(r.timer) {
+			r.timer, r.soonest = due, due
+			r.signal()
+		}
+		return
+	}
+	f := r.failing[executionID]
+	f.times++
+	pause := min(firstPause<<min(f.times-1, 6), lastPause)
+	f.until = time.Now().Add(pause)
+	r.failing[executionID] = f
+}
+
+// earliest returns when the first stage of an execution is due after a time.
+func earliest(ex *engine.Execution, now time.Time) time.Time {
+	var first time.Time
+	for _, w := range ex.Work {
+		if w.Phase == engine.PhaseIdle || !w.Due.After(now) {
+			continue
+		}
+		if first.IsZero() || w.Due.Before(first) {
+			first = w.Due
+		}
+	}
+	return first
+}

@@ -1,0 +1,201 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/stage"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/api/spinnaker"
+	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
+)
+
+// Plugins are the stage plugins.
+type Plugins interface {
+	// Lookup describes a stage type, aliases resolved; false when no plugin provides it now.
+	Lookup(stageType string) (StageType, bool)
+	// Types names all stage types that plugins provide.
+	Types() []string
+	// Run and Cancel hand a step to the plugin of the request's type. An error is one of the transport: the plugin
+	// is gone, or did not answer in time.
+	Run(ctx context.Context, request *stagev1.RunRequest) (*stagev1.RunResponse, error)
+	Cancel(ctx context.Context, request *stagev1.RunRequest) (*stagev1.RunResponse, error)
+}
+
+// StageType is what a plugin declares of a stage type.
+type StageType struct {
+	Type string
+	// MaxStep is the longest that one step takes; zero means 10 s.
+	MaxStep time.Duration
+	// Timeout is how long the stage may take in all when the pipeline does not say; zero means no limit.
+	Timeout time.Duration
+	// OwnExpressions names the members of the context whose expressions the plugin evaluates itself.
+	OwnExpressions []string
+}
+
+// Options are what a runner is made of. Zero durations and counts take the defaults.
+type Options struct {
+	Store   store.Store
+	Plugins Plugins
+	Stages  *stage.Set
+	// Decisions is the expression language for use inside transactions: it opens no connection. Expressions is the
+	// whole language, for steps outside of them.
+	Decisions, Expressions *spel.Engine
+	// NewID makes the ids of executions and stages.
+	NewID func() string
+	Log   *slog.Logger
+	// Incarnation is this life of the agent. Exclusive says that no other agent can be alive on this store, as the
+	// lock on an SQLite file proves: what earlier ones had claimed is free at once.
+	Incarnation store.Incarnation
+	Exclusive   bool
+	// Ended is called in the transaction in which an execution ended, Notify in that of each change that people or
+	// other pipelines may want to hear of. Both may be nil.
+	Ended  func(tx store.Tx, ex *spinnaker.Execution) error
+	Notify func(tx store.Tx, ex *spinnaker.Execution, changes []engine.Notification) error
+
+	// MaxSteps is how many steps run at the same time, MaxTurns how many transactions are under way.
+	MaxSteps, MaxTurns int
+	// MaxWaiting is how many executions of a pipeline may wait for a slot.
+	MaxWaiting int
+	// Poll is how often work is looked for without a signal.
+	Poll time.Duration
+	// Renew is how often the incarnation says that it is alive, DeadAfter how long it counts as such.
+	Renew, DeadAfter time.Duration
+	// Drain is how long running steps have to end when the runner stops.
+	Drain time.Duration
+	// Grace is how long a stage waits for somebody to provide its type.
+	Grace time.Duration
+}
+
+func (o *Options) setDefaults() {
+	setDefault(&o.MaxSteps, 64)
+	setDefault(&o.MaxTurns, 32)
+	setDefault(&o.MaxWaiting, 50)
+	setDefault(&o.Poll, 2*time.Second)
+	setDefault(&o.Renew, 5*time.Second)
+	setDefault(&o.DeadAfter, 15*time.Second)
+	setDefault(&o.Drain, 12*time.Second)
+	setDefault(&o.Grace, 20*time.Second)
+}
+
+func setDefault[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}
+
+// Runner makes executions go on.
+type Runner struct {
+	Options
+	engine *engine.Engine
+
+	// wake asks the loop to look for work again.
+	wake chan struct{}
+	// stepSlots holds a token for each step that may still begin, turnSlots bounds the transactions under way.
+	stepSlots, turnSlots chan struct{}
+	// turns and steps are the goroutines that Run waits for.
+	turns, steps sync.WaitGroup
+	// turning is held for reading during each turn.
+	turning sync.RWMutex
+
+	mu sync.Mutex
+	// active are the executions that have a turn; true asks for another one.
+	active map[string]bool
+	// failing are the executions whose last turn failed.
+	failing map[string]failing
+	// running are the steps that run outside transactions.
+	running map[store.StageRef]*step
+	// missing says since when a stage's type was looked for in vain.
+	missing map[store.StageRef]time.Time
+	// timer is when the loop looks for work at the latest.
+	timer time.Time
+	// soonest is when a turn found its execution due again, if that is before timer. The store's own answer may be
+	// hidden by work of others that is late.
+	soonest time.Time
+	// open says that steps may begin: from when Run begins to when it is to end.
+	open bool
+	// renewed is when this incarnation last told the store that it is alive.
+	renewed time.Time
+}
+
+// failing is an execution whose turns fail: it gets the next one after a pause that grows.
+type failing struct {
+	times int
+	until time.Time
+}
+
+// New registers this incarnation of the agent, frees what dead ones had claimed, and returns a runner.
+func New(ctx context.Context, options Options) (*Runner, error) {
+	options.setDefaults()
+	if options.Store == nil || options.Stages == nil || options.NewID == nil || options.Incarnation.ID == "" {
+		return nil, errors.New("runner: store, stages, ids and incarnation are required")
+	}
+	r := &Runner{
+		Options: options, engine: engine.New(options.Decisions),
+		wake:      make(chan struct{}, 1),
+		stepSlots: make(chan struct{}, options.MaxSteps), turnSlots: make(chan struct{}, options.MaxTurns),
+		active: map[string]bool{}, failing: map[string]failing{},
+		running: map[store.StageRef]*step{}, missing: map[store.StageRef]time.Time{},
+	}
+	for range options.MaxSteps {
+		r.stepSlots <- struct{}{}
+	}
+	if err := r.enter(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Run works until ctx ends. Steps that are running then get the time of Drain to end; what has not ended after it is
+// left to the next incarnation.
+func (r *Runner) Run(ctx context.Context) error {
+	r.setOpen(true)
+	// Results are recorded and the incarnation is kept alive until the last step has ended.
+	alive, die := context.WithCancel(context.WithoutCancel(ctx))
+	var renewing sync.WaitGroup
+	renewing.Go(func() { r.keepAlive(alive) })
+
+	r.loop(ctx)
+
+	r.setOpen(false)
+	r.turns.Wait()
+	// A turn that began while steps could begin may still begin some: wait for it.
+	//lint:ignore SA2001 the lock is only waited for
+	r.turning.Lock()
+	r.turning.Unlock()
+	abandon := time.AfterFunc(r.Drain, func() { r.cutSteps(errStopping) })
+	r.steps.Wait()
+	abandon.Stop()
+	die()
+	renewing.Wait()
+	return nil
+}
+
+func (r *Runner) setOpen(open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open = open
+}
+
+func (r *Runner) isOpen() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open
+}
+
+// errStopping is why steps are cut short when the agent stops.
+var errStopping = errors.New("the agent is stopping")
+
+// signal asks the loop to look for work.
+func (r *Runner) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}

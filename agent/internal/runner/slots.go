@@ -1,0 +1,112 @@
+package runner
+
+import (
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// superseded is why a waiting execution is canceled when a newer one takes the slot.
+//
+// Source: spinnaker/spinnaker orca/orca-queue q/handler/StartWaitingExecutionsHandler.kt.
+const superseded = "This execution was queued but then canceled because a newer queued execution superceded it. " +
+	"This pipeline is configured to automatically cancel waiting executions."
+
+// limit is how many executions of an execution's pipeline may be under way; 0 means any number.
+func limit(ex *spinnaker.Execution) int {
+	switch {
+	case ex.PipelineConfigID == "":
+		return 0
+	case ex.LimitConcurrent:
+		return 1
+	default:
+		return max(0, ex.MaxConcurrentExecutions)
+	}
+}
+
+// noSlot says whether an execution that is not under way has to wait for others of its pipeline, and how many wait
+// already. A paused execution keeps its slot.
+func (t *turn) noSlot() (full bool, waiting int, err error) {
+	most := limit(t.ex.Execution)
+	if most == 0 {
+		return false, 0, nil
+	}
+	taken, parked, err := t.slots()
+	return taken >= most, len(parked), err
+}
+
+// slots returns how many other executions of the pipeline are under way, and those that wait, oldest first.
+func (t *turn) slots() (taken int, parked []store.Slot, err error) {
+	all, err := t.tx.Slots(t.ex.PipelineConfigID)
+	for _, slot := range all {
+		switch {
+		case slot.ExecutionID == t.ex.ID:
+		case slot.Waiting:
+			parked = append(parked, slot)
+		default:
+			taken++
+		}
+	}
+	return taken, parked, err
+}
+
+// releaseSlot lets waiting executions of the pipeline start, in the transaction in which this one ended.
+func (t *turn) releaseSlot() error {
+	if t.ex.PipelineConfigID == "" {
+		return nil
+	}
+	taken, parked, err := t.slots()
+	if err != nil || len(parked) == 0 {
+		return err
+	}
+	free := len(parked)
+	if most := limit(t.ex.Execution); most > 0 {
+		free = min(free, max(0, most-taken))
+	}
+	if free == 0 {
+		return nil
+	}
+	if t.ex.KeepWaitingPipelines {
+		for _, slot := range parked[:free] {
+			if err := t.admit(slot.ExecutionID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	newest := len(parked) - 1
+	for _, slot := range parked[:newest] {
+		err := t.tx.AddExecutionEvent(slot.ExecutionID, engine.Event{
+			Kind: engine.EventCancel, User: "spinnaker", Reason: superseded, At: t.now,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return t.admit(parked[newest].ExecutionID)
+}
+
+// admit gives a waiting execution its slot: from now on it counts as under way.
+func (t *turn) admit(executionID string) error {
+	ex, err := t.tx.Execution(executionID)
+	if err != nil {
+		return err
+	}
+	ex.Waiting = false
+	if err := t.tx.SaveExecution(ex); err != nil {
+		return err
+	}
+	return t.tx.AddExecutionEvent(executionID, engine.Event{Kind: engine.EventSlot, At: t.now})
+}
+
+// admitRestart has a restart wait when no slot is free for its execution.
+func (t *turn) admitRestart(event *engine.Event) error {
+	if !t.ex.Status.Complete() {
+		return nil
+	}
+	full, _, err := t.noSlot()
+	if full {
+		event.Values = map[string]any{engine.ValueQueue: true}
+	}
+	return err
+}

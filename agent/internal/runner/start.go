@@ -1,0 +1,107 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// Start is a pipeline to be started.
+type Start struct {
+	Pipeline spinnaker.Pipeline
+	Trigger  spinnaker.Trigger
+	engine.LaunchOptions
+	// Failure, when set, is why the start failed before it came here. It is recorded as an execution.
+	Failure string
+}
+
+// Start launches an execution inside a transaction of the caller's, and returns its id. One whose launch fails is
+// stored as such, and failure says why. A trigger with the correlationId of an execution that is there returns that one.
+func (r *Runner) Start(tx store.Tx, s Start) (executionID, failure string, err error) {
+	if correlation := s.Trigger.Text("correlationId"); correlation != "" {
+		switch id, err := tx.ExecutionByCorrelation(correlation); {
+		case err == nil:
+			return id, "", nil
+		case !errors.Is(err, store.ErrNotFound):
+			return "", "", err
+		}
+	}
+	options := s.LaunchOptions
+	if options.Prior == nil {
+		if options.Prior, err = priorArtifacts(tx, s.Pipeline); err != nil {
+			return "", "", err
+		}
+	}
+	now := tx.Now()
+	if s.Failure == "" {
+		ex, launchErr := r.engine.Launch(s.Pipeline, s.Trigger, options, now, r.NewID)
+		if launchErr == nil {
+			return ex.ID, "", r.insert(tx, ex)
+		}
+		s.Failure = launchErr.Error()
+	}
+	ex := engine.LaunchFailed(s.Pipeline, s.Trigger, options, now, r.NewID, errors.New(s.Failure))
+	if err := tx.SaveExecution(ex); err != nil {
+		return "", "", err
+	}
+	if r.Ended != nil {
+		err = r.Ended(tx, ex.Execution)
+	}
+	return ex.ID, s.Failure, err
+}
+
+// StartTask launches an execution of the jobs of a task inside a transaction of the caller's, and returns its id.
+func (r *Runner) StartTask(tx store.Tx, application, description string, jobs []map[string]any, user string) (string, error) {
+	ex, err := engine.LaunchTask(application, description, jobs, user, tx.Now(), r.NewID)
+	if err != nil {
+		return "", err
+	}
+	return ex.ID, r.insert(tx, ex)
+}
+
+// insert stores a new execution, as far on its way as it gets without running a step.
+func (r *Runner) insert(tx store.Tx, ex *engine.Execution) error {
+	t := &turn{Runner: r, tx: tx, ex: ex, now: tx.Now()}
+	full, waiting, err := t.noSlot()
+	if err != nil {
+		return err
+	}
+	var events []engine.Event
+	ex.Waiting = full
+	if full && waiting >= r.MaxWaiting {
+		events = append(events, engine.Event{Kind: engine.EventCancel, User: "spinnaker", At: t.now,
+			Reason: fmt.Sprintf("Too many executions (%d) already waiting to start", waiting)})
+	}
+	if err := t.apply(events); err != nil {
+		return err
+	}
+	return t.save()
+}
+
+// priorArtifacts returns the artifacts of the newest run of a pipeline that has started, when the pipeline wants them.
+func priorArtifacts(tx store.Tx, pipeline spinnaker.Pipeline) ([]spinnaker.Artifact, error) {
+	wanted := slices.ContainsFunc(pipeline.ExpectedArtifacts, func(e spinnaker.ExpectedArtifact) bool { return e.UsePriorArtifact })
+	if !wanted || pipeline.ID == "" {
+		return nil, nil
+	}
+	const look = 20
+	runs, err := tx.Executions(store.ExecutionQuery{PipelineConfigIDs: []string{pipeline.ID}, Limit: look})
+	if err != nil {
+		return nil, fmt.Errorf("look for artifacts of earlier runs: %w", err)
+	}
+	for _, run := range runs {
+		if run.StartTime == 0 {
+			continue
+		}
+		var prior []spinnaker.Artifact
+		for _, stage := range slices.Backward(run.Stages) {
+			prior = append(prior, engine.Artifacts(stage.Outputs["artifacts"])...)
+		}
+		return append(prior, engine.Artifacts(run.Trigger["artifacts"])...), nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,351 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/stage"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// maxTransitions bounds the steps that one transaction runs. What is left is due at once in the next one.
+const maxTransitions = 500
+
+// turn is one transaction on one execution.
+type turn struct {
+	*Runner
+	tx  store.Tx
+	ex  *engine.Execution
+	now time.Time
+	// free is how many steps may be claimed.
+	free    int
+	claimed []*step
+	ended   bool
+}
+
+// turn advances an execution; ended is the step that has ended, if the turn is to record one.
+func (r *Runner) turn(ctx context.Context, executionID string, ended *step) error {
+	r.turning.RLock()
+	defer r.turning.RUnlock()
+	tokens := r.takeTokens()
+	var t *turn
+	err := r.Store.Update(ctx, func(tx store.Tx) error {
+		t = &turn{Runner: r, tx: tx, now: tx.Now(), free: tokens}
+		return t.play(executionID, ended)
+	})
+	if err != nil {
+		r.returnTokens(tokens)
+		if ended == nil {
+			r.turned(executionID, time.Time{}, err)
+		}
+		return err
+	}
+	r.returnTokens(tokens - len(t.claimed))
+	if t.ex == nil {
+		return nil
+	}
+	r.turned(executionID, earliest(t.ex, t.now), nil)
+	if t.ended {
+		r.Log.Info("execution ended", "application", t.ex.Application, "pipeline", t.ex.Name, "execution", t.ex.ID,
+			"status", t.ex.Status)
+	}
+	for _, s := range t.claimed {
+		r.begin(ctx, s)
+	}
+	return nil
+}
+
+// play reads an execution, applies what has happened to it, and writes it back.
+func (t *turn) play(executionID string, ended *step) error {
+	ex, err := t.tx.Execution(executionID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	t.ex = ex
+	events, err := t.tx.ExecutionEvents(executionID)
+	if err != nil {
+		return err
+	}
+	var last int64
+	for i, event := range events {
+		last = max(last, event.ID)
+		if event.Kind == engine.EventRestart {
+			if err := t.admitRestart(&events[i]); err != nil {
+				return err
+			}
+		}
+	}
+	result, err := t.record(ended)
+	if err != nil {
+		return err
+	}
+	events = append(events, result...)
+	if err := t.apply(append(events, t.timers()...)); err != nil {
+		return err
+	}
+	if err := t.runDue(); err != nil {
+		return err
+	}
+	if err := t.save(); err != nil {
+		return err
+	}
+	if last != 0 {
+		if err := t.tx.ConsumeExecutionEvents(executionID, last); err != nil {
+			return err
+		}
+	}
+	return t.claimDue()
+}
+
+// record ends a step's claim and returns its result as an event. The result of a stale claim is dropped: another
+// incarnation does the step again, with the same idempotency key.
+func (t *turn) record(ended *step) ([]engine.Event, error) {
+	if ended == nil {
+		return nil, nil
+	}
+	err := t.tx.ReleaseClaim(ended.claim)
+	if errors.Is(err, store.ErrStale) {
+		t.Log.Warn("the result of a step came too late: its claim is void", ended.attributes()...)
+		return nil, nil
+	}
+	if err != nil || ended.abandoned {
+		return nil, err
+	}
+	attempt := store.BlobRef{ExecutionID: ended.claim.ExecutionID, StageID: ended.claim.StageID, Attempt: ended.work.Attempt}
+	kept := attempt
+	kept.Attempt = 0
+	if err := t.tx.MoveBlobRefs(attempt, kept); err != nil {
+		return nil, err
+	}
+	return []engine.Event{{
+		Kind: engine.EventResult, StageID: ended.claim.StageID, At: t.now, Result: &ended.result,
+		Phase: ended.work.Phase, Attempt: ended.work.Attempt,
+	}}, nil
+}
+
+// timers are the events of the stages that are due.
+func (t *turn) timers() []engine.Event {
+	var events []engine.Event
+	for _, s := range t.ex.Stages {
+		if w := t.ex.Work[s.ID]; w != nil && due(w, t.now) {
+			events = append(events, engine.Event{Kind: engine.EventTimer, StageID: s.ID, At: t.now})
+		}
+	}
+	return events
+}
+
+func due(w *engine.Work, now time.Time) bool {
+	return w.Phase != engine.PhaseIdle && !w.Due.IsZero() && !w.Due.After(now)
+}
+
+// apply lets the engine decide, and does in the store what follows from it for others.
+func (t *turn) apply(events []engine.Event) error {
+	changes, err := t.engine.Advance(t.ex, events, t.now, t.NewID)
+	if err != nil {
+		return err
+	}
+	for _, refusal := range changes.Refused {
+		t.Log.Warn("an event changed nothing", "application", t.ex.Application, "execution", t.ex.ID,
+			"event", refusal.Event.Kind, "user", refusal.Event.User, "reason", refusal.Reason)
+	}
+	if t.Notify != nil && len(changes.Notifications) > 0 {
+		if err := t.Notify(t.tx, t.ex.Execution, changes.Notifications); err != nil {
+			return err
+		}
+	}
+	t.ended = t.ended || changes.Completed
+	return nil
+}
+
+// runDue runs the due steps that need nothing outside, one after the other, until none is left.
+func (t *turn) runDue() error {
+	for range maxTransitions {
+		s, definition := t.nextOwn()
+		if s == nil {
+			return nil
+		}
+		engine.BeginStep(t.ex, s)
+		w := t.ex.Work[s.ID]
+		phase, attempt := w.Phase, w.Attempt
+		result := t.perform(s, definition, phase)
+		event := engine.Event{Kind: engine.EventResult, StageID: s.ID, At: t.now, Result: &result, Phase: phase, Attempt: attempt}
+		if err := t.apply([]engine.Event{event}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nextOwn returns a stage that is due for a step that the agent runs itself, inside the transaction.
+func (t *turn) nextOwn() (*spinnaker.Stage, *stage.Definition) {
+	for _, s := range t.ex.Stages {
+		w := t.ex.Work[s.ID]
+		if w == nil || !due(w, t.now) || w.Phase == engine.PhaseTimer {
+			continue
+		}
+		definition, own := t.Stages.Lookup(s.Type)
+		if own && (w.Phase == engine.PhaseCancel || !engine.AsksOutside(s.Context)) {
+			return s, &definition
+		}
+		if !own && !t.provided(s) {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
+// provided says whether a plugin provides a stage's type.
+func (t *turn) provided(s *spinnaker.Stage) bool {
+	if t.Plugins == nil {
+		return false
+	}
+	_, ok := t.Plugins.Lookup(s.Type)
+	return ok
+}
+
+// perform runs a step inside the transaction. A panic of a stage is that stage's failure, and nobody else's.
+func (t *turn) perform(s *spinnaker.Stage, definition *stage.Definition, phase engine.Phase) (result engine.Result) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			t.Log.Error("a stage panicked", "execution", t.ex.ID, "stage", s.ID, "type", s.Type, "cause", cause,
+				"stack", string(debug.Stack()))
+			result = engine.Result{Status: spinnaker.Terminal, Class: engine.ClassBug, Message: fmt.Sprintf(
+				"stage type %q: internal error: %v. Please report it with the agent's log.", s.Type, cause)}
+		}
+	}()
+	if definition == nil {
+		return t.unknown(s, phase)
+	}
+	return definition.Perform(context.Background(), stage.Step{
+		Execution: t.ex, Stage: s, Phase: phase, Now: t.now, Expressions: t.Decisions, Tx: t.tx,
+	})
+}
+
+// unknown is the step of a stage whose type nobody provides: it waits a little, because a plugin or another replica may
+// be starting, and then fails whatever the stage's failure options say.
+func (t *turn) unknown(s *spinnaker.Stage, phase engine.Phase) engine.Result {
+	if phase == engine.PhaseCancel {
+		return engine.Result{Status: spinnaker.Canceled}
+	}
+	since := t.missingSince(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID})
+	if t.now.Sub(since) < t.Grace {
+		return engine.Result{Status: spinnaker.Running, Class: engine.ClassWaiting, RequeueAfter: time.Second,
+			Message: fmt.Sprintf("no plugin provides the stage type %q yet", s.Type)}
+	}
+	t.found(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID})
+	types := t.Stages.Types()
+	if t.Plugins != nil {
+		types = append(types, t.Plugins.Types()...)
+	}
+	alias, _ := s.Context["alias"].(string)
+	return engine.Result{Status: spinnaker.Terminal, Class: engine.ClassFailed, Final: true,
+		Message: fmt.Sprintf("No StageDefinitionBuilder implementation for %s(alias: %s) found (knownTypes: %s)",
+			s.Type, orNull(alias), strings.Join(types, ",")),
+		Errors: []string{fmt.Sprintf("No plugin provides the stage type %q. Install one that does, or correct the stage's type.", s.Type)},
+	}
+}
+
+// orNull is how Java prints a text that is not there.
+func orNull(text string) string {
+	if text == "" {
+		return "null"
+	}
+	return text
+}
+
+func (r *Runner) missingSince(ref store.StageRef) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, known := r.missing[ref]
+	if !known {
+		since = time.Now()
+		r.missing[ref] = since
+	}
+	return since
+}
+
+// found forgets that a stage's type was looked for in vain.
+func (r *Runner) found(ref store.StageRef) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.missing, ref)
+}
+
+// save writes the execution, and what its end means for others.
+func (t *turn) save() error {
+	if err := t.tx.SaveExecution(t.ex); err != nil {
+		return err
+	}
+	if !t.ended || !t.ex.Status.Complete() {
+		return nil
+	}
+	if err := t.tellParent(); err != nil {
+		return err
+	}
+	if err := t.releaseSlot(); err != nil {
+		return err
+	}
+	if t.Ended != nil {
+		return t.Ended(t.tx, t.ex.Execution)
+	}
+	return nil
+}
+
+// tellParent wakes the stage that started this execution.
+func (t *turn) tellParent() error {
+	parent, stageID := t.ex.Trigger.Text("parentPipelineId"), t.ex.Trigger.Text("parentPipelineStageId")
+	if parent == "" || stageID == "" {
+		return nil
+	}
+	err := t.tx.AddExecutionEvent(parent, engine.Event{
+		Kind: engine.EventChild, StageID: stageID, At: t.now,
+		Values: map[string]any{"executionId": t.ex.ID, "status": string(t.ex.Status)},
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	return err
+}
+
+// claimDue claims the due steps that run outside the transaction, as far as there is room.
+func (t *turn) claimDue() error {
+	patched := false
+	for _, s := range t.ex.Stages {
+		w := t.ex.Work[s.ID]
+		if w == nil || !due(w, t.now) || w.Phase == engine.PhaseTimer || len(t.claimed) == t.free {
+			continue
+		}
+		definition, own := t.Stages.Lookup(s.Type)
+		if !own && !t.provided(s) || own && !engine.AsksOutside(s.Context) {
+			continue // left over from runDue: the next turn's
+		}
+		claim, err := t.tx.ClaimStage(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID}, t.Incarnation.ID, t.now)
+		if errors.Is(err, store.ErrStale) {
+			continue // its step is running
+		}
+		if err != nil {
+			return err
+		}
+		patched = patched || len(w.Patched) > 0
+		engine.BeginStep(t.ex, s)
+		t.found(claim.StageRef)
+		claimed := &step{claim: claim, ex: t.ex, stage: s, work: *w}
+		if own {
+			claimed.definition = &definition
+		}
+		t.claimed = append(t.claimed, claimed)
+	}
+	if !patched {
+		return nil
+	}
+	return t.tx.SaveExecution(t.ex)
+}

@@ -1,0 +1,122 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+const (
+	checkPreconditionsType = "checkPreconditions"
+	preconditionTypeKey    = "preconditionType"
+)
+
+// CheckPreconditions is the stage type "checkPreconditions": it makes one synthetic stage for each precondition, which
+// is of the same type and checks that one.
+//
+// Source: spinnaker/spinnaker orca/orca-core pipeline/CheckPreconditionsStage.java.
+func CheckPreconditions() Definition {
+	return Definition{
+		Type: checkPreconditionsType, Tasks: []string{"checkPrecondition"}, Own: []string{"preconditions"},
+		Run: checkPreconditions,
+	}
+}
+
+func checkPreconditions(ctx context.Context, c Context) engine.Result {
+	if kind := text(c.Config, preconditionTypeKey); kind != "" {
+		return checkPrecondition(ctx, c, kind)
+	}
+	preconditions := objects(c.Config, "preconditions")
+	if len(preconditions) == 0 || c.Work.Step > 1 {
+		return engine.Result{Status: spinnaker.Succeeded, Tasks: []spinnaker.Task{}}
+	}
+	result := engine.Result{Status: spinnaker.Running, Tasks: []spinnaker.Task{}}
+	for _, precondition := range preconditions {
+		kind := text(precondition, "type")
+		context := maps.Clone(precondition)
+		delete(context, "type")
+		context[preconditionTypeKey] = kind
+		result.Insert = append(result.Insert, engine.Inserted{
+			Owner: spinnaker.StageBefore, Parallel: true, Type: checkPreconditionsType,
+			Name: fmt.Sprintf("Check precondition (%s)", kind), Context: context,
+		})
+	}
+	return result
+}
+
+func checkPrecondition(ctx context.Context, c Context, kind string) engine.Result {
+	inner, _ := c.Config["context"].(map[string]any)
+	switch kind {
+	case "expression":
+		return checkExpression(ctx, c, inner)
+	case "stageStatus":
+		return checkStageStatus(c, inner)
+	case "noop":
+		return succeeded()
+	default:
+		return failed("precondition type %q is not known: use expression or stageStatus", kind)
+	}
+}
+
+// checkExpression passes when the expression gives the text "true".
+func checkExpression(ctx context.Context, c Context, inner map[string]any) engine.Result {
+	written := text(inner, "expression")
+	outcome := c.Expressions.EvalPrecondition(ctx, written, c.Env())
+	inner = maps.Clone(inner)
+	if inner == nil {
+		inner = map[string]any{}
+	}
+	inner["expressionResult"] = outcome.Result
+	result := engine.Result{Status: spinnaker.Succeeded, Context: map[string]any{"context": inner}}
+	if outcome.Passed {
+		return result
+	}
+	result.Status, result.Class = spinnaker.Terminal, engine.ClassFailed
+	result.Message = text(inner, "failureMessage")
+	said := fmt.Sprintf("the expression %q gave %q, which is not true", written, outcome.Result)
+	if !outcome.Summary.OK() {
+		said = fmt.Sprintf("the expression %q could not be evaluated: %s", written, why(outcome.Summary))
+		result.Context[spel.SummaryKey] = outcome.Summary.Update(nil)
+	}
+	if result.Message == "" {
+		result.Message = said
+	} else {
+		result.Errors = []string{said}
+	}
+	return result
+}
+
+// why says in one line what went wrong in an evaluation.
+func why(summary *spel.Summary) string {
+	var said []string
+	for _, warning := range summary.Warnings {
+		said = append(said, warning.String())
+	}
+	return strings.Join(said, "; ")
+}
+
+// checkStageStatus passes when another stage has the status that is asserted.
+func checkStageStatus(c Context, inner map[string]any) engine.Result {
+	name, asserted := text(inner, "stageName"), text(inner, "stageStatus")
+	switch {
+	case name == "":
+		return failed("Stage name is required for preconditions of type stageStatus.")
+	case asserted == "":
+		return failed("Stage status is required for preconditions of type stageStatus.")
+	}
+	for _, stage := range c.Execution.Stages {
+		if stage.Name != name {
+			continue
+		}
+		if string(stage.Status) != asserted {
+			return failed("The status of stage %s was asserted to be %s, but was actually %s", name, asserted, stage.Status)
+		}
+		return succeeded()
+	}
+	return failed("Failed to find stage %s in execution. Please specify a valid stage name", name)
+}

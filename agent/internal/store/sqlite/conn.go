@@ -1,0 +1,136 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"modernc.org/sqlite"
+)
+
+// pragma is a setting and what reading it back must give.
+type pragma struct{ name, value string }
+
+// pragmas are the settings of every connection. With WAL and synchronous FULL (2) a commit is on the disk when it
+// returns.
+func pragmas(readOnly bool) []pragma {
+	list := []pragma{
+		{"busy_timeout", "5000"},
+		{"journal_mode", "wal"},
+		{"synchronous", "2"},
+		{"foreign_keys", "1"},
+		{"temp_store", "2"},
+		{"journal_size_limit", "67108864"},
+	}
+	if readOnly {
+		list = append(list, pragma{"query_only", "1"})
+	}
+	return list
+}
+
+// connector opens connections that have all their pragmas, or none.
+type connector struct {
+	path     string
+	readOnly bool
+}
+
+// Connect implements driver.Connector.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	dsn := url.URL{Scheme: "file", Path: c.path}
+	conn, err := c.Driver().Open(dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pragmas(c.readOnly) {
+		if err := assert(ctx, conn, p); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// Driver implements driver.Connector.
+func (connector) Driver() driver.Driver { return &sqlite.Driver{} }
+
+// assert sets a pragma and reads it back: SQLite says nothing when it does not take one.
+func assert(ctx context.Context, conn driver.Conn, p pragma) error {
+	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, "PRAGMA "+p.name+" = "+p.value, nil); err != nil {
+		return fmt.Errorf("set %s to %s: %w", p.name, p.value, err)
+	}
+	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "PRAGMA "+p.name, nil)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.name, err)
+	}
+	defer rows.Close()
+	value := make([]driver.Value, 1)
+	if err := rows.Next(value); err != nil {
+		return fmt.Errorf("read %s: %w", p.name, err)
+	}
+	if found := fmt.Sprint(value[0]); found != p.value {
+		return fmt.Errorf("%s is %s, expected %s: is the file on a local disk?", p.name, found, p.value)
+	}
+	return nil
+}
+
+// conn is a connection with its prepared statements. One goroutine uses it at a time.
+type conn struct {
+	sql   *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{sql: c, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+// prepared returns the statement for a query, prepared once. The queries are the constants of this package, so there
+// are few.
+//
+// Statements run without a context: interrupting one would roll back the work of others in the same transaction.
+func (c *conn) prepared(query string) (*sql.Stmt, error) {
+	if stmt := c.stmts[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := c.sql.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", query, err)
+	}
+	c.stmts[query] = stmt
+	return stmt, nil
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (c *conn) exec(query string, args ...any) (int64, error) {
+	stmt, err := c.prepared(query)
+	if err != nil {
+		return 0, explain(err)
+	}
+	result, err := stmt.Exec(args...)
+	if err != nil {
+		return 0, explain(err)
+	}
+	return result.RowsAffected()
+}
+
+func (c *conn) query(query string, args ...any) (*sql.Rows, error) {
+	stmt, err := c.prepared(query)
+	if err != nil {
+		return nil, explain(err)
+	}
+	rows, err := stmt.Query(args...)
+	return rows, explain(err)
+}
+
+func (c *conn) close() error {
+	var errs []error
+	for _, stmt := range c.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, c.sql.Close())...)
+}

@@ -1,0 +1,216 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// Execution implements store.Reader.
+func (r *reader) Execution(id string) (*engine.Execution, error) {
+	row, err := r.executionRow(id)
+	if err != nil {
+		return nil, err
+	}
+	ex, err := row.decode()
+	if err != nil {
+		return nil, fmt.Errorf("execution %q: %w", id, err)
+	}
+	return ex, nil
+}
+
+// executionRow reads an execution with all its stages and parts.
+func (r *reader) executionRow(id string) (*executionRow, error) {
+	row, err := one(&r.scope, notFound("execution", id), scanExecution,
+		"SELECT id, head, stage_order, waiting FROM execution WHERE id = $1", id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.fill(map[string]*executionRow{id: row}, wholeStages); err != nil {
+		return nil, fmt.Errorf("execution %q: %w", id, err)
+	}
+	if r.seen != nil {
+		r.seen[id] = row
+	}
+	return row, nil
+}
+
+func scanExecution(rows *sql.Rows) (*executionRow, error) {
+	row := &executionRow{parts: parts{}, stages: map[string]*stageRow{}}
+	return row, rows.Scan(&row.id, &row.head, &row.order, &row.waiting)
+}
+
+// fill reads the stages of executions and the parts, as deep as it is told.
+func (r *reader) fill(executions map[string]*executionRow, d depth) error {
+	ids, err := idList(executions)
+	if err != nil {
+		return err
+	}
+	if d != withoutStages {
+		if err := r.fillStages(executions, ids); err != nil {
+			return err
+		}
+	}
+	if d == wholeStages {
+		return r.fillParts(executions, ids, `SELECT execution_id, stage_id, name, document FROM part
+			WHERE execution_id IN (SELECT value FROM json_each($1))`)
+	}
+	return r.fillParts(executions, ids, `SELECT execution_id, stage_id, name, document FROM part
+		WHERE execution_id IN (SELECT value FROM json_each($1)) AND stage_id = ''`)
+}
+
+func idList(executions map[string]*executionRow) (string, error) {
+	ids := make([]string, 0, len(executions))
+	for id := range executions {
+		ids = append(ids, id)
+	}
+	return textOf(ids)
+}
+
+func (r *reader) fillStages(executions map[string]*executionRow, ids string) error {
+	_, err := list(&r.scope, func(rows *sql.Rows) (struct{}, error) {
+		var execution, id string
+		var due sql.NullInt64
+		row := &stageRow{parts: parts{}}
+		if err := rows.Scan(&execution, &id, &row.head, &row.work, &row.state, &row.phase, &due); err != nil {
+			return struct{}{}, err
+		}
+		if due.Valid {
+			row.due = due.Int64
+		}
+		executions[execution].stages[id] = row
+		return struct{}{}, nil
+	}, `SELECT execution_id, id, head, work, ifnull(state, ''), phase, due_at FROM stage
+		WHERE execution_id IN (SELECT value FROM json_each($1))`, ids)
+	return err
+}
+
+func (r *reader) fillParts(executions map[string]*executionRow, ids, query string) error {
+	_, err := list(&r.scope, func(rows *sql.Rows) (struct{}, error) {
+		var execution, stage, name, document string
+		if err := rows.Scan(&execution, &stage, &name, &document); err != nil {
+			return struct{}{}, err
+		}
+		row := executions[execution]
+		if stage == "" {
+			row.parts[name] = document
+		} else if of := row.stages[stage]; of != nil {
+			of.parts[name] = document
+		}
+		return struct{}{}, nil
+	}, query, ids)
+	return err
+}
+
+// ExecutionByCorrelation implements store.Reader.
+func (r *reader) ExecutionByCorrelation(correlationID string) (string, error) {
+	missing := notFound("execution with correlation id", correlationID)
+	if correlationID == "" {
+		return "", missing
+	}
+	return one(&r.scope, missing, scanned[string], selectCorrelation, correlationID)
+}
+
+// The second condition is what lets the partial index be used.
+const selectCorrelation = `SELECT id FROM execution WHERE correlation_id = $1 AND correlation_id <> ''
+	ORDER BY build_time, id LIMIT 1`
+
+// Slots implements store.Reader.
+func (r *reader) Slots(pipelineConfigID string) ([]store.Slot, error) {
+	return list(&r.scope, func(rows *sql.Rows) (slot store.Slot, err error) {
+		var built int64
+		err = rows.Scan(&slot.ExecutionID, &slot.Status, &slot.Waiting, &built)
+		slot.BuildTime = spinnaker.Millis(built).Time()
+		return slot, err
+	}, selectSlots, pipelineConfigID)
+}
+
+const selectSlots = `SELECT id, status, waiting, build_time FROM execution
+	WHERE config_id = $1 AND finished = 0 ORDER BY build_time, id`
+
+// ExecutionEvents implements store.Reader.
+func (r *reader) ExecutionEvents(executionID string) ([]engine.Event, error) {
+	events, err := list(&r.scope, func(rows *sql.Rows) (event engine.Event, err error) {
+		var id int64
+		var text []byte
+		if err := rows.Scan(&id, &text); err != nil {
+			return event, err
+		}
+		err = spinnaker.Decode(text, &event)
+		event.ID = id
+		return event, err
+	}, "SELECT id, event FROM execution_event WHERE execution_id = $1 ORDER BY id", executionID)
+	if err != nil {
+		return nil, fmt.Errorf("read the events of execution %q: %w", executionID, err)
+	}
+	return events, nil
+}
+
+// PendingExecutions implements store.Reader.
+func (r *reader) PendingExecutions(limit int) ([]string, error) {
+	return list(&r.scope, scanned[string],
+		"SELECT execution_id FROM execution_event GROUP BY execution_id ORDER BY min(id) LIMIT $1", limited(limit))
+}
+
+// StageLog implements store.Reader.
+func (r *reader) StageLog(executionID, stageID string, offset, limit int) ([]store.LogLine, error) {
+	return list(&r.scope, func(rows *sql.Rows) (line store.LogLine, err error) {
+		var at sql.NullInt64
+		err = rows.Scan(&at, &line.Level, &line.Text)
+		line.Time = timeOf(at)
+		return line, err
+	}, `SELECT at, level, text FROM stage_log WHERE execution_id = $1 AND stage_id = $2 AND line >= $3
+		ORDER BY line LIMIT $4`, executionID, stageID, offset, limited(limit))
+}
+
+// DeleteExecution implements store.Tx.
+func (t *tx) DeleteExecution(id string) error {
+	delete(t.seen, id)
+	err := t.change(notFound("execution", id), "DELETE FROM execution WHERE id = $1", id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("delete execution %q: %w", id, err)
+	}
+	return err
+}
+
+// AddExecutionEvent implements store.Tx.
+func (t *tx) AddExecutionEvent(executionID string, event engine.Event) error {
+	text, err := textOf(event)
+	if err != nil {
+		return fmt.Errorf("add an event to execution %q: %w", executionID, err)
+	}
+	err = t.change(notFound("execution", executionID),
+		"INSERT INTO execution_event (execution_id, event) SELECT id, $2 FROM execution WHERE id = $1", executionID, text)
+	if err != nil {
+		return fmt.Errorf("add event %q: %w", event.Kind, err)
+	}
+	t.due = true
+	return nil
+}
+
+// ConsumeExecutionEvents implements store.Tx.
+func (t *tx) ConsumeExecutionEvents(executionID string, upTo int64) error {
+	_, err := t.exec("DELETE FROM execution_event WHERE execution_id = $1 AND id <= $2", executionID, upTo)
+	if err != nil {
+		return fmt.Errorf("consume the events of execution %q: %w", executionID, err)
+	}
+	return nil
+}
+
+// AppendStageLog implements store.Tx.
+func (t *tx) AppendStageLog(executionID, stageID string, lines []store.LogLine) error {
+	for _, line := range lines {
+		err := t.change(notFound("stage", stageID), `INSERT INTO stage_log (execution_id, stage_id, line, at, level, text)
+			SELECT execution_id, id, (SELECT ifnull(max(line) + 1, 0) FROM stage_log WHERE execution_id = $1 AND stage_id = $2),
+				$3, $4, $5 FROM stage WHERE execution_id = $1 AND id = $2`,
+			executionID, stageID, t.orNow(line.Time), line.Level, line.Text)
+		if err != nil {
+			return fmt.Errorf("append to the log of execution %q: %w", executionID, err)
+		}
+	}
+	return nil
+}

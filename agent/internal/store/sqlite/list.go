@@ -1,0 +1,143 @@
+package sqlite
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// where collects the conditions of a query.
+type where struct {
+	terms []string
+	args  []any
+	err   error
+}
+
+// add adds a condition; %s in it stands for the argument.
+func (w *where) add(term string, arg any) {
+	w.args = append(w.args, arg)
+	w.terms = append(w.terms, fmt.Sprintf(term, fmt.Sprintf("$%d", len(w.args))))
+}
+
+// equal restricts a column unless the value is empty.
+func (w *where) equal(column, value string) {
+	if value != "" {
+		w.add(column+" = %s", value)
+	}
+}
+
+// among restricts a column to the values unless there are none.
+func among[T ~string](w *where, column string, values []T) {
+	if len(values) == 0 {
+		return
+	}
+	text, err := textOf(values)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	w.add(column+" IN (SELECT value FROM json_each(%s))", text)
+}
+
+// clause returns the WHERE clause, empty without conditions.
+func (w *where) clause() string {
+	if len(w.terms) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.terms, " AND ")
+}
+
+// Executions implements store.Reader.
+func (r *reader) Executions(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
+	out, err := r.executions(query)
+	if err != nil {
+		return nil, fmt.Errorf("list executions: %w", err)
+	}
+	return out, nil
+}
+
+func (r *reader) executions(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
+	statement, args, err := selection(query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := list(&r.scope, scanExecution, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*executionRow, len(rows))
+	for _, row := range rows {
+		byID[row.id] = row
+	}
+	if err := r.fill(byID, depthOf(query)); err != nil {
+		return nil, err
+	}
+	out := make([]*spinnaker.Execution, len(rows))
+	for i, row := range rows {
+		if out[i], err = row.decodeShown(depthOf(query)); err != nil {
+			return nil, fmt.Errorf("execution %q: %w", row.id, err)
+		}
+	}
+	return out, nil
+}
+
+// selection is the statement that finds the executions of a query.
+func selection(query store.ExecutionQuery) (statement string, args []any, err error) {
+	w := conditions(query)
+	order := "ORDER BY build_time DESC, id DESC"
+	if query.OldestFirst {
+		order = "ORDER BY build_time, id"
+	}
+	w.args = append(w.args, limited(query.Limit), query.Offset)
+	statement = fmt.Sprintf("SELECT id, head, stage_order, waiting FROM execution%s %s LIMIT $%d OFFSET $%d",
+		w.clause(), order, len(w.args)-1, len(w.args))
+	return statement, w.args, w.err
+}
+
+func conditions(query store.ExecutionQuery) *where {
+	w := &where{}
+	w.equal("type", string(query.Type))
+	w.equal("application", query.Application)
+	w.equal("name", query.PipelineName)
+	if query.EventID != "" {
+		w.add("event_id = %s AND event_id <> ''", query.EventID)
+	}
+	among(w, "id", query.IDs)
+	among(w, "config_id", query.PipelineConfigIDs)
+	among(w, "trigger_type", query.TriggerTypes)
+	among(w, "status", query.Statuses)
+	if len(query.Statuses) > 0 && !slices.ContainsFunc(query.Statuses, spinnaker.Status.Complete) {
+		// Lets the few unfinished executions be found by their own index.
+		w.terms = append(w.terms, "finished = 0")
+	}
+	if !query.BuiltFrom.IsZero() {
+		w.add("build_time >= %s", query.BuiltFrom.UnixMilli())
+	}
+	if !query.BuiltTo.IsZero() {
+		w.add("build_time <= %s", query.BuiltTo.UnixMilli())
+	}
+	return w
+}
+
+// depth says how much of an execution is read.
+type depth int
+
+const (
+	withoutStages depth = iota
+	// briefStages are stages without context (but `group`), outputs and tasks.
+	briefStages
+	wholeStages
+)
+
+func depthOf(query store.ExecutionQuery) depth {
+	switch {
+	case query.WithoutStages:
+		return withoutStages
+	case query.Brief:
+		return briefStages
+	default:
+		return wholeStages
+	}
+}

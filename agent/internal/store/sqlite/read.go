@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+)
+
+// pool holds the connections that read.
+type pool struct {
+	db     *sql.DB
+	idle   chan *conn
+	opened int
+}
+
+func openPool(ctx context.Context, path string, size int) (*pool, error) {
+	p := &pool{db: sql.OpenDB(connector{path: path, readOnly: true}), idle: make(chan *conn, size)}
+	for range size {
+		c, err := newConn(ctx, p.db)
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p.idle <- c
+		p.opened++
+	}
+	return p, nil
+}
+
+// close waits for the reads under way.
+func (p *pool) close() error {
+	var errs []error
+	for range p.opened {
+		errs = append(errs, (<-p.idle).close())
+	}
+	return errors.Join(append(errs, p.db.Close())...)
+}
+
+// reader reads one state of the store.
+type reader struct {
+	scope
+	// seen are the executions read so far, as they are stored. Only transactions keep them.
+	seen map[string]*executionRow
+}
+
+// View implements store.Store. ctx ends the wait for a connection, and the reading between two statements.
+func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-s.closing:
+		return fmt.Errorf("store %q: %w", s.path, ErrClosed)
+	default:
+	}
+	select {
+	case c := <-s.readers.idle:
+		defer func() { s.readers.idle <- c }()
+		return s.view(ctx, c, read)
+	case <-ctx.Done():
+		return fmt.Errorf("store %q: wait for a reader: %w", s.path, context.Cause(ctx))
+	case <-s.closing:
+		return fmt.Errorf("store %q: %w", s.path, ErrClosed)
+	}
+}
+
+func (s *Store) view(ctx context.Context, c *conn, read func(store.Reader) error) (err error) {
+	if _, err := c.exec("BEGIN"); err != nil {
+		return fmt.Errorf("store %q: begin to read: %w", s.path, err)
+	}
+	r := &reader{scope: scope{conn: c, ctx: ctx}}
+	defer func() {
+		r.over.Store(true)
+		if _, end := c.exec("ROLLBACK"); end != nil && err == nil {
+			err = fmt.Errorf("store %q: end reading: %w", s.path, end)
+		}
+	}()
+	return read(r)
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// ErrNotFound is returned (wrapped, with what was looked for) when no row fits.
+var ErrNotFound = errors.New("not found")
+
+// ErrStale is returned by a Tx when a claim or lease is no longer its holder's.
+var ErrStale = errors.New("no longer the holder")
+
+// ErrExists is returned by a Tx when a row with that key is there already.
+var ErrExists = errors.New("exists already")
+
+// ErrTooLarge is returned for a body over the limit.
+var ErrTooLarge = errors.New("too large")
+
+// Store keeps everything the agent must not forget.
+type Store interface {
+	// Update runs change in a transaction and returns once it is durable. change touches only its Tx, may run
+	// again, and acts on the outside only after Update has returned; an Update inside it would wait for itself. The
+	// error of change comes back as it is, and nothing is kept then. A panic of change is the caller's. Concurrent
+	// updates may share one commit. ctx counts only while the update is queued.
+	Update(ctx context.Context, change func(Tx) error) error
+	// View runs read on a consistent snapshot. When ctx ends, the next read fails.
+	View(ctx context.Context, read func(Reader) error) error
+	// Due is signalled (never blocked on) after a commit that gave a stage or candidate a due time, now or later, or an
+	// execution an event. It is for one consumer: signals are not queued, and each is received once. Polling is the
+	// safety net.
+	Due() <-chan struct{}
+
+	// PutBlob stores a body under a reference that keeps it until ReleaseBlobs or until its stage or execution is
+	// deleted, and returns its name. The execution must be there, else ErrNotFound. A body that is there already is not
+	// stored twice. A body over limit bytes is ErrTooLarge.
+	PutBlob(ctx context.Context, ref BlobRef, mediaType string, body io.Reader, limit int64) (Blob, error)
+	// OpenBlob reads a body as a stream. ctx counts until the stream is closed.
+	OpenBlob(ctx context.Context, sha256 string) (io.ReadCloser, Blob, error)
+	// CollectBlobs deletes bodies without reference that are older than age, in small batches, and says how many.
+	CollectBlobs(ctx context.Context, age time.Duration) (int, error)
+
+	// Ping says whether the store can be written to: the agent's readiness.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Reader reads one consistent state.
+type Reader interface {
+	// Application returns the attributes of the application of that name (case ignored).
+	Application(name string) (spinnaker.Application, error)
+	// Applications returns all, by name.
+	Applications() ([]spinnaker.Application, error)
+
+	// Pipeline returns the pipeline configuration with that id.
+	Pipeline(id string) (spinnaker.Pipeline, error)
+	// Pipelines returns the configurations of an application, or all of them when it is "", by index and name.
+	Pipelines(application string) ([]spinnaker.Pipeline, error)
+	// PipelineHistory returns earlier and present versions of a configuration, newest first.
+	PipelineHistory(id string, limit int) ([]spinnaker.Pipeline, error)
+	// Generation numbers the states of applications and pipelines: equal numbers mean nothing has changed. A number is
+	// never used for a second state, even if the transaction in which it was read is rolled back.
+	Generation() (int64, error)
+
+	// Execution returns an execution with its stages and their work.
+	Execution(id string) (*engine.Execution, error)
+	// Executions lists executions, the newest build time first. It reads no blobs.
+	Executions(query ExecutionQuery) ([]*spinnaker.Execution, error)
+	// ExecutionByCorrelation finds the oldest execution with that correlationId in its trigger.
+	ExecutionByCorrelation(correlationID string) (id string, err error)
+	// Slots returns the unfinished executions of a pipeline configuration, oldest first.
+	Slots(pipelineConfigID string) ([]Slot, error)
+	// ExecutionEvents returns the events of an execution that no Advance has consumed, oldest first.
+	ExecutionEvents(executionID string) ([]engine.Event, error)
+	// StageLog returns up to limit log lines of a stage from an offset (counted in lines).
+	StageLog(executionID, stageID string, offset, limit int) ([]LogLine, error)
+
+	// DueStages returns unclaimed stages that are due at now, longest waiting first.
+	DueStages(now time.Time, limit int) ([]StageRef, error)
+	// PendingExecutions returns executions with unconsumed events, longest waiting first.
+	PendingExecutions(limit int) ([]string, error)
+	// NextDue returns the earliest due time of any unclaimed stage, or candidate that is first of its order; zero when
+	// there is none.
+	NextDue() (time.Time, error)
+
+	// Event returns an accepted event; Events lists them, newest first.
+	Event(id string) (Event, error)
+	Events(query EventQuery) ([]Event, error)
+	// Verdicts lists verdicts, newest first.
+	Verdicts(query VerdictQuery) ([]Verdict, error)
+	// Candidate returns an undecided candidate.
+	Candidate(id string) (Candidate, error)
+	// DueCandidates returns candidates that may be decided at now: due, and first of their order key (an empty one
+	// orders nothing). Longest waiting first.
+	DueCandidates(now time.Time, limit int) ([]Candidate, error)
+
+	// JobStates returns what the poller remembers of a master's jobs: state by full job name.
+	JobStates(master string) (map[string][]byte, error)
+	// Lease returns a lease that somebody holds.
+	Lease(name string) (Lease, error)
+	// Incarnations returns the agent processes that are known.
+	Incarnations() ([]Incarnation, error)
+
+	// Tokens returns all API tokens.
+	Tokens() ([]Token, error)
+	// Audit lists audit rows, the last written first.
+	Audit(limit int) ([]AuditRow, error)
+}
+
+// Tx reads and writes inside one transaction.
+type Tx interface {
+	Reader
+	// Now is the database's time, the same during the whole transaction.
+	Now() time.Time
+
+	PutApplication(spinnaker.Application) error
+	// DeleteApplication deletes an application and its pipelines; absent is no error.
+	DeleteApplication(name string) error
+	// PutPipeline inserts or replaces a configuration by its id and adds the version to its history. Another
+	// configuration of that name (case ignored) in the application is ErrExists.
+	PutPipeline(p spinnaker.Pipeline) error
+	// DeletePipeline deletes a configuration; its history stays. Absent is no error.
+	DeletePipeline(id string) error
+
+	// SaveExecution writes what differs from the stored execution, its stages and their work. A new id inserts. Claims
+	// stay what they are; a stage that is no longer in the execution goes with its log and references.
+	SaveExecution(*engine.Execution) error
+	// DeleteExecution deletes an execution with all that belongs to it.
+	DeleteExecution(id string) error
+	// AddExecutionEvent stores an event of an execution and makes the execution pending. The event gets its id.
+	AddExecutionEvent(executionID string, event engine.Event) error
+	// ConsumeExecutionEvents deletes the execution's events up to and with the id.
+	ConsumeExecutionEvents(executionID string, upTo int64) error
+	// AppendStageLog adds lines to a stage's log.
+	AppendStageLog(executionID, stageID string, lines []LogLine) error
+
+	// ClaimStage takes a due, unclaimed stage for an incarnation: epoch rises by one. A stage that is claimed or no
+	// longer due is ErrStale, and so is an incarnation that has no row, because it was never renewed or was buried.
+	ClaimStage(ref StageRef, incarnation string, now time.Time) (Claim, error)
+	// CheckClaim is ErrStale unless the claim is the stage's present one.
+	CheckClaim(Claim) error
+	// ReleaseClaim ends a claim: the stage may be claimed again when it is due. A stale claim is ErrStale.
+	ReleaseClaim(Claim) error
+	// Checkpoint replaces the state in a claimed stage's work.
+	Checkpoint(claim Claim, state []byte) error
+
+	// AddEvent stores an accepted event. An event of that key is ErrExists.
+	AddEvent(Event) error
+	// PutVerdict stores a verdict on (event, pipeline, trigger), replacing an undecided one. A decided one is ErrExists,
+	// an unknown event ErrNotFound.
+	PutVerdict(Verdict) error
+	// AddCandidate stores a candidate; PutCandidate replaces one (a later due time); DeleteCandidate removes one, absent
+	// is no error.
+	AddCandidate(Candidate) error
+	PutCandidate(Candidate) error
+	DeleteCandidate(id string) error
+	// AddStart remembers that a start key was used and by which execution. A used key is ErrExists.
+	AddStart(key, executionID string) error
+
+	// PutJobStates replaces what the poller remembers of the jobs named; nil forgets a job.
+	PutJobStates(master string, states map[string][]byte) error
+
+	// Renew inserts or renews an incarnation's row: RenewedAt becomes Now, the rest stays what it was at first.
+	Renew(Incarnation) error
+	// Bury removes incarnations last renewed before a time and releases their claims and leases; it returns their
+	// ids.
+	Bury(before time.Time) ([]string, error)
+	// TakeLease takes or renews a lease for an incarnation; epoch rises by one when it changes hands. Held by another
+	// one is ErrStale, and so is an incarnation that has no row. ReleaseLease by who does not hold it is ErrStale.
+	TakeLease(name, incarnation string) (Lease, error)
+	ReleaseLease(name, incarnation string) error
+
+	PutToken(Token) error
+	DeleteToken(id string) error
+	AddAudit(AuditRow) error
+
+	// AddBlobRef keeps a stored body; absent bodies and executions are ErrNotFound. MoveBlobRefs gives all references
+	// of one owner to another; ReleaseBlobs drops an owner's.
+	AddBlobRef(ref BlobRef, sha256 string) error
+	MoveBlobRefs(from, to BlobRef) error
+	ReleaseBlobs(BlobRef) error
+}

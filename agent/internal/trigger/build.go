@@ -1,0 +1,79 @@
+package trigger
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// matchBuild is the rule of type `jenkins`: exact master and job (the key), result, property constraints, artifacts.
+//
+// Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/BuildEventHandler.java.
+func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts *Facts) Verdict {
+	build := event.Build
+	wanted := t.Texts("resultStatuses")
+	if len(wanted) == 0 {
+		wanted = []string{"SUCCESS"}
+	}
+	if !slices.Contains(wanted, build.Result) {
+		return ignored("build %d of job %q on master %q ended %s; the trigger fires on %s",
+			build.Number, event.Name, event.Source, build.Result, strings.Join(wanted, ", "))
+	}
+	file, constraints := t.Text("propertyFile"), t.Object("payloadConstraints")
+	if file != "" && facts == nil {
+		return Verdict{Outcome: NeedsFacts, PropertyFile: file,
+			Reason: fmt.Sprintf("waiting for property file %q of build %d of job %q on master %q",
+				file, build.Number, event.Name, event.Source)}
+	}
+	if facts == nil {
+		facts = &Facts{}
+	}
+	if strict, _ := t["strict"].(bool); strict && facts.PropertiesError != "" {
+		return fires(Refused, facts.PropertiesError, t, event, buildData(build, facts))
+	}
+	if ok, reason := constraintsHold(constraints, facts.Properties, "property"); !ok {
+		if facts.PropertiesError != "" {
+			reason += ": " + facts.PropertiesError
+		}
+		return ignored("%s", reason)
+	}
+	if ok, reason := artifactConstraint(pipeline, t, build.Artifacts); !ok {
+		return ignored("%s", reason)
+	}
+	reason := fmt.Sprintf("build %d of job %q on master %q ended %s", build.Number, event.Name, event.Source, build.Result)
+	if facts.PropertiesError != "" {
+		reason += ", started without properties: " + facts.PropertiesError
+	}
+	return fires(Fires, reason, t, event, buildData(build, facts))
+}
+
+// AddBuild adds what a build fires a trigger with to one that was started by hand.
+func AddBuild(t spinnaker.Trigger, build BuildInfo, facts Facts) error {
+	return add(t, buildData(&build, &facts))
+}
+
+// buildData is what a build adds to the trigger that it fires. A property file that could not be read leaves
+// `properties` out and says why in `propertiesError`; the build's own data stay.
+func buildData(build *BuildInfo, facts *Facts) map[string]any {
+	data := map[string]any{
+		"buildNumber": build.Number, "link": build.URL, "buildInfo": build.Info, "hash": nil, "tag": nil,
+		"artifacts": present(build.Artifacts),
+	}
+	if facts.Properties != nil {
+		data["properties"] = facts.Properties
+	}
+	if facts.PropertiesError != "" {
+		data["propertiesError"] = facts.PropertiesError
+	}
+	return data
+}
+
+// present turns a nil list into an empty one: `artifacts` is always there.
+func present(artifacts []spinnaker.Artifact) []spinnaker.Artifact {
+	if artifacts == nil {
+		return []spinnaker.Artifact{}
+	}
+	return artifacts
+}

@@ -1,0 +1,159 @@
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gennaker/gennaker/agent/spel/javaregex"
+	"github.com/ohler55/ojg/jp"
+)
+
+// constraintsHold applies plain constraints: every key must be there with a value in which its pattern is found. what
+// names the values in the reason.
+//
+// Source: spinnaker/spinnaker echo/echo-pipelinetriggers artifacts/ArtifactMatcher.java isConstraintInPayload.
+func constraintsHold(constraints, values map[string]any, what string) (ok bool, reason string) {
+	for _, key := range slices.Sorted(maps.Keys(constraints)) {
+		value, there := values[key]
+		if !there || value == nil {
+			return false, fmt.Sprintf("%s %q is missing; the trigger wants it to match %q", what, key, javaText(constraints[key]))
+		}
+		if ok, reason := found(constraints[key], []string{javaText(value)}, what, key); !ok {
+			return false, reason
+		}
+	}
+	return true, ""
+}
+
+// payloadConstraintsHold applies constraints whose keys may be JSONPaths: a top-level key first, else the path.
+//
+// Source: the same file, isJsonPathConstraintInPayload. Where Echo throws and so silences every pipeline for the event,
+// the constraint just does not hold.
+func payloadConstraintsHold(constraints, payload map[string]any) (ok bool, reason string) {
+	const what = "payload"
+	for _, key := range slices.Sorted(maps.Keys(constraints)) {
+		if value := payload[key]; value != nil {
+			if ok, reason := found(constraints[key], []string{javaText(value)}, what, key); !ok {
+				return false, reason
+			}
+			continue
+		}
+		texts, err := pathTexts(key, payload)
+		if err != nil {
+			return false, fmt.Sprintf("payload %q: %v; the trigger wants it to match %q", key, err, javaText(constraints[key]))
+		}
+		if ok, reason := found(constraints[key], texts, what, key); !ok {
+			return false, reason
+		}
+	}
+	return true, ""
+}
+
+// found says whether the pattern is found in any of the texts. A null pattern is met by any value.
+func found(pattern any, texts []string, what, key string) (ok bool, reason string) {
+	if pattern == nil {
+		return true, ""
+	}
+	expr, err := javaregex.Compile(javaText(pattern))
+	if err != nil {
+		return false, fmt.Sprintf("the constraint on %s %q is not a regular expression: %v", what, key, err)
+	}
+	for _, text := range texts {
+		hit, err := expr.Find(text)
+		if err != nil {
+			return false, fmt.Sprintf("the constraint on %s %q: %v", what, key, err)
+		}
+		if hit {
+			return true, ""
+		}
+	}
+	return false, fmt.Sprintf("%s %q is %s; the trigger wants it to match %q", what, key, quoteAll(texts), javaText(pattern))
+}
+
+// pathTexts evaluates a JSONPath to the texts that a pattern is tried on: one for a scalar, each for a list of strings.
+func pathTexts(path string, payload map[string]any) ([]string, error) {
+	expr, err := jp.ParseString(path)
+	if err != nil {
+		return nil, fmt.Errorf("neither a member of the body nor a JSONPath (%w)", err)
+	}
+	results := expr.Get(payload)
+	if len(results) == 1 && definite(expr) {
+		list, isList := results[0].([]any)
+		if !isList {
+			if _, isObject := results[0].(map[string]any); isObject || results[0] == nil {
+				return nil, fmt.Errorf("is an object or null, which no pattern matches")
+			}
+			return []string{javaText(results[0])}, nil
+		}
+		results = list
+	}
+	if len(results) == 0 {
+		return nil, fmt.Errorf("is not in the body")
+	}
+	texts := make([]string, len(results))
+	for i, result := range results {
+		text, isText := result.(string)
+		if !isText {
+			return nil, fmt.Errorf("holds something that is not text at position %d", i)
+		}
+		texts[i] = text
+	}
+	return texts, nil
+}
+
+// definite says whether a path can give one result only.
+func definite(expr jp.Expr) bool {
+	for _, fragment := range expr {
+		switch fragment.(type) {
+		case jp.Wildcard, jp.Descent, jp.Slice, jp.Union, *jp.Filter:
+			return false
+		}
+	}
+	return true
+}
+
+// javaText is the text of a JSON value as Java prints it, which is what patterns were written against: lists as
+// `[a, b]`, objects as `{k=v}`.
+func javaText(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case json.Number:
+		return v.String()
+	case []any:
+		texts := make([]string, len(v))
+		for i, item := range v {
+			texts[i] = javaText(item)
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
+	case map[string]any:
+		texts := make([]string, 0, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			texts = append(texts, key+"="+javaText(v[key]))
+		}
+		return "{" + strings.Join(texts, ", ") + "}"
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// quoteAll shows texts in a reason, each cut to a readable length.
+func quoteAll(texts []string) string {
+	const longest = 200
+	quoted := make([]string, 0, len(texts))
+	for _, text := range texts {
+		if len(text) > longest {
+			text = text[:longest] + "…"
+		}
+		quoted = append(quoted, strconv.Quote(text))
+	}
+	return strings.Join(quoted, ", ")
+}

@@ -1,0 +1,49 @@
+package trigger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+// matchWebhook is the rule of type `webhook`: exact source (the key), payload constraints, artifacts.
+//
+// Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/WebhookEventHandler.java.
+func matchWebhook(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) Verdict {
+	if ok, reason := payloadConstraintsHold(t.Object("payloadConstraints"), event.Payload); !ok {
+		return ignored("%s", reason)
+	}
+	artifacts, err := PayloadArtifacts(event.Payload)
+	if err != nil {
+		return ignored("webhook body: %v", err)
+	}
+	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
+		return ignored("%s", reason)
+	}
+	data := map[string]any{"payload": event.Payload, "artifacts": present(artifacts)}
+	if parameters, ok := event.Payload["parameters"]; ok {
+		data["parameters"] = parameters
+	}
+	return fires(Fires, fmt.Sprintf("webhook from source %q", event.Source), t, event, data)
+}
+
+// PayloadArtifacts reads the artifacts that a webhook's body or a manual start brings along.
+func PayloadArtifacts(payload map[string]any) ([]spinnaker.Artifact, error) {
+	value, ok := payload["artifacts"]
+	if !ok || value == nil {
+		return nil, nil
+	}
+	if _, isList := value.([]any); !isList {
+		return nil, fmt.Errorf("artifacts: found %s, expected a list of artifacts", javaText(value))
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("artifacts: %w", err)
+	}
+	var artifacts []spinnaker.Artifact
+	if err := spinnaker.Decode(data, &artifacts); err != nil {
+		return nil, fmt.Errorf("artifacts: expected each to be an artifact: %w", err)
+	}
+	return artifacts, nil
+}

@@ -1,0 +1,234 @@
+package spel
+
+import (
+	"math"
+	"math/big"
+	"strings"
+)
+
+func (n *arithmeticNode) eval(s *state, active any) (any, error) {
+	x, err := n.x.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	if isNumber(x) && isNumber(y) {
+		if err := s.count(n); err != nil {
+			return nil, err
+		}
+		return n.numbers(x, y)
+	}
+	if v, done, err := n.texts(x, y); done || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return v, s.count(n)
+	}
+	return nil, n.unsupported(x, y)
+}
+
+func (n *arithmeticNode) unsupported(x, y any) *Error {
+	e := failure(n.position(), codeOperatorNotSupported, `"%c" does not work between %s and %s`, sign(n.op), describe(x), describe(y))
+	if n.op == tokPlus && (x == nil || y == nil) {
+		e.suggest(`give null a default with "?:"`)
+	}
+	return e
+}
+
+// texts are the operations on strings: concatenation, repetition, and the
+// character that lies before another.
+func (n *arithmeticNode) texts(x, y any) (v any, done bool, err error) {
+	left, leftText := x.(string)
+	right, rightText := y.(string)
+	switch {
+	case n.op == tokPlus && (leftText || rightText):
+		if !leftText {
+			left, err = n.operandText(x)
+		} else if !rightText {
+			right, err = n.operandText(y)
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		v, err = n.concatenate(left, right)
+		return v, true, err
+	case n.op == tokStar && leftText:
+		if count, ok := y.(int32); ok {
+			v, err = n.repeat(left, int(count))
+			return v, true, err
+		}
+	case n.op == tokMinus && leftText && utf16Len(left) == 1:
+		if count, ok := y.(int32); ok {
+			return char(utf16Units(left)[0] - uint16(count)).text(), true, nil
+		}
+	}
+	return nil, false, nil
+}
+
+func (n *arithmeticNode) operandText(v any) (string, error) {
+	s, err := concatText(v)
+	if err != nil {
+		return "", failure(n.position(), codeTypeConversionError, "%s has no text form", describe(v)).suggest("use #toJson(...)")
+	}
+	return s, nil
+}
+
+// maxConcatenated is the longest result of +, in UTF-16 units.
+const maxConcatenated = 100_000
+
+func (n *arithmeticNode) concatenate(left, right string) (any, error) {
+	if len(left)+len(right) > maxConcatenated && utf16Len(left)+utf16Len(right) > maxConcatenated {
+		return nil, failure(n.position(), codeMaxConcatenatedLengthExceeded, "the text would be longer than %d characters", maxConcatenated)
+	}
+	return left + right, nil
+}
+
+// maxRepeated is the longest result of text * n.
+const maxRepeated = 256
+
+func (n *arithmeticNode) repeat(text string, count int) (any, error) {
+	if count < 0 {
+		return nil, failure(n.position(), codeNegativeRepeatedTextCount, "text cannot be repeated %d times", count)
+	}
+	if utf16Len(text)*count > maxRepeated {
+		return nil, failure(n.position(), codeMaxRepeatedTextSizeExceeded, "the repeated text would be longer than %d characters", maxRepeated)
+	}
+	return strings.Repeat(text, count), nil
+}
+
+func (n *arithmeticNode) numbers(x, y any) (any, error) {
+	if n.op == tokPower {
+		return n.power(x, y)
+	}
+	switch max(rankOf(x), rankOf(y)) {
+	case rankDouble:
+		return double(n.reals(asFloat64(x), asFloat64(y))), nil
+	case rankFloat:
+		return n.floats(asFloat32(x), asFloat32(y)), nil
+	case rankBig:
+		return n.bigs(asBig(x), asBig(y))
+	case rankLong:
+		v, err := integers(n, asInt64(x), asInt64(y))
+		return v, err
+	default:
+		v, err := integers(n, asInt32(x), asInt32(y))
+		return v, err
+	}
+}
+
+func (n *arithmeticNode) reals(x, y float64) float64 {
+	switch n.op {
+	case tokPlus:
+		return x + y
+	case tokMinus:
+		return x - y
+	case tokStar:
+		return x * y
+	case tokDiv:
+		return x / y
+	default:
+		return math.Mod(x, y)
+	}
+}
+
+func (n *arithmeticNode) floats(x, y float32) float32 {
+	switch n.op {
+	case tokPlus:
+		return x + y
+	case tokMinus:
+		return x - y
+	case tokStar:
+		return x * y
+	case tokDiv:
+		return x / y
+	default:
+		return float32(math.Mod(float64(x), float64(y)))
+	}
+}
+
+// integers computes with wrap-around; division truncates.
+func integers[T int32 | int64](n *arithmeticNode, x, y T) (any, error) {
+	switch n.op {
+	case tokPlus:
+		return x + y, nil
+	case tokMinus:
+		return x - y, nil
+	case tokStar:
+		return x * y, nil
+	}
+	if y == 0 {
+		return nil, n.divisionByZero()
+	}
+	if n.op == tokDiv {
+		return x / y, nil
+	}
+	return x % y, nil
+}
+
+func (n *arithmeticNode) divisionByZero() *Error {
+	return javaFailure(n.position(), "java.lang.ArithmeticException", "an integer is divided by zero")
+}
+
+func (n *arithmeticNode) bigs(x, y *big.Int) (any, error) {
+	z := new(big.Int)
+	switch n.op {
+	case tokPlus:
+		return z.Add(x, y), nil
+	case tokMinus:
+		return z.Sub(x, y), nil
+	case tokStar:
+		return z.Mul(x, y), nil
+	}
+	if y.Sign() == 0 {
+		return nil, n.divisionByZero()
+	}
+	if n.op == tokDiv {
+		return z.Quo(x, y), nil
+	}
+	return z.Rem(x, y), nil
+}
+
+// maxBigBits bounds what a power of a BigInteger may grow to.
+const maxBigBits = 1 << 16
+
+// power computes in double and cuts the result to an integer kind, unless an
+// operand is real or the base is a BigInteger.
+func (n *arithmeticNode) power(x, y any) (any, error) {
+	if base, ok := x.(*big.Int); ok {
+		exponent := asInt32(y)
+		if exponent < 0 {
+			return nil, javaFailure(n.position(), "java.lang.ArithmeticException", "the exponent %d is negative", exponent)
+		}
+		if base.BitLen()*int(exponent) > maxBigBits {
+			return nil, failure(n.position(), codeResultTooLarge, "the power would have more than %d bits", maxBigBits)
+		}
+		return new(big.Int).Exp(base, big.NewInt(int64(exponent)), nil), nil
+	}
+	f := math.Pow(asFloat64(x), asFloat64(y))
+	wide := max(rankOf(x), rankOf(y))
+	switch {
+	case rankOf(x) >= rankFloat || rankOf(y) >= rankFloat:
+		return double(f), nil
+	case f > math.MaxInt32 || wide == rankLong:
+		return asInt64(double(f)), nil
+	default:
+		return asInt32(double(f)), nil
+	}
+}
+
+func negate(x any) any {
+	switch n := x.(type) {
+	case double:
+		return 0 - n
+	case float32:
+		return 0 - n
+	case int64:
+		return -n
+	case *big.Int:
+		return new(big.Int).Neg(n)
+	}
+	return -asInt32(x)
+}

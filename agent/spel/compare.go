@@ -1,0 +1,278 @@
+package spel
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+)
+
+func (n *compareNode) eval(s *state, active any) (any, error) {
+	x, err := n.x.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.count(n); err != nil {
+		return nil, err
+	}
+	switch n.op {
+	case tokEq:
+		return looseEquals(x, y), nil
+	case tokNe:
+		return !looseEquals(x, y), nil
+	}
+	if isNumber(x) && isNumber(y) {
+		c, ordered := compareNumbers(x, y)
+		return ordered && n.holds(c), nil // NaN is neither less nor greater
+	}
+	c, err := compare(sequence(x), sequence(y))
+	if err != nil {
+		return nil, notComparable(n, x, y)
+	}
+	return n.holds(c), nil
+}
+
+func notComparable(n node, x, y any) *Error {
+	return failure(n.position(), codeNotComparable, "%s cannot be compared with %s", describe(x), describe(y))
+}
+
+func (n *compareNode) holds(c int) bool {
+	switch n.op {
+	case tokLt:
+		return c < 0
+	case tokLe:
+		return c <= 0
+	case tokGt:
+		return c > 0
+	default:
+		return c >= 0
+	}
+}
+
+// sequence is the text of a value that is a character sequence.
+func sequence(v any) any {
+	if s, ok := v.(status); ok {
+		return string(s)
+	}
+	return v
+}
+
+// compareNumbers compares in the wider kind; ordered is false for NaN.
+func compareNumbers(x, y any) (c int, ordered bool) {
+	switch max(rankOf(x), rankOf(y)) {
+	case rankDouble:
+		return compareReals(asFloat64(x), asFloat64(y))
+	case rankFloat:
+		return compareReals(float64(asFloat32(x)), float64(asFloat32(y)))
+	case rankBig:
+		return asBig(x).Cmp(asBig(y)), true
+	}
+	return cmp.Compare(asInt64(x), asInt64(y)), true
+}
+
+func compareReals(x, y float64) (int, bool) {
+	if x != x || y != y { // Java sorts NaN behind everything else
+		return b2i(x != x) - b2i(y != y), false
+	}
+	if x == y { // 0.0 and -0.0 too
+		return 0, true
+	}
+	return cmp.Compare(x, y), true
+}
+
+type incomparable struct{}
+
+func (incomparable) Error() string { return "not comparable" }
+
+// comparer is a Java object with an order.
+type comparer interface {
+	compareTo(other any) (int, bool)
+}
+
+// compare orders two values: null first, then what Java's compareTo says.
+func compare(x, y any) (int, error) {
+	if x == nil || y == nil {
+		return cmp.Compare(b2i(x != nil), b2i(y != nil)), nil
+	}
+	if isNumber(x) && isNumber(y) {
+		c, _ := compareNumbers(x, y)
+		return c, nil
+	}
+	switch x := x.(type) {
+	case string:
+		if y, ok := y.(string); ok {
+			return compareStrings(x, y), nil
+		}
+	case bool:
+		if y, ok := y.(bool); ok {
+			return b2i(x) - b2i(y), nil
+		}
+	case char:
+		if y, ok := y.(char); ok {
+			return int(x) - int(y), nil
+		}
+	case comparer:
+		if c, ok := x.compareTo(y); ok {
+			return c, nil
+		}
+	}
+	return 0, incomparable{}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// looseEquals is the operator ==: numbers by value across kinds, strings and
+// statuses by content, everything else as Java's equals.
+func looseEquals(x, y any) bool {
+	if isNumber(x) && isNumber(y) {
+		c, ordered := compareNumbers(x, y)
+		return ordered && c == 0
+	}
+	return javaEquals(sequence(x), sequence(y))
+}
+
+// javaEquals is Java's equals: kinds of number matter, lists are compared
+// element by element, maps by entries, arrays by content.
+func javaEquals(x, y any) bool {
+	switch x := x.(type) {
+	case nil:
+		return y == nil
+	case string, bool, int32, int64, int8, int16, char, status:
+		return x == y
+	case double:
+		y, ok := y.(double)
+		return ok && (x == y || x != x && y != y)
+	case float32:
+		y, ok := y.(float32)
+		return ok && (x == y || x != x && y != y)
+	case *big.Int:
+		y, ok := y.(*big.Int)
+		return ok && x.Cmp(y) == 0
+	case []any:
+		y, ok := y.([]any)
+		return ok && slices.EqualFunc(x, y, equalElements)
+	case *array:
+		y, ok := y.(*array)
+		return ok && slices.EqualFunc(x.items, y.items, equalElements)
+	case *set:
+		y, ok := y.(*set)
+		return ok && len(x.items) == len(y.items) && containsAll(y.items, x.items)
+	case *collection:
+		return any(x) == y
+	case entry:
+		y, ok := y.(entry)
+		return ok && javaEquals(x.key, y.key) && javaEquals(x.value, y.value)
+	case map[string]any, *Map, *scope:
+		return isMap(y) && equalMaps(x, y)
+	case *object:
+		y, ok := y.(*object)
+		return ok && x.kind == y.kind && javaEquals(x.data, y.data)
+	case comparer:
+		c, ok := x.compareTo(y)
+		return ok && c == 0
+	}
+	return x == y
+}
+
+func equalElements(x, y any) bool { return javaEquals(normal(x), normal(y)) }
+
+func equalMaps(x, y any) bool {
+	if mapLen(x) != mapLen(y) {
+		return false
+	}
+	for k, v := range mapEntries(x) {
+		if w, ok := mapGet(y, k); !ok || !javaEquals(v, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func contains(items []any, v any) bool {
+	return slices.ContainsFunc(items, func(item any) bool { return equalElements(item, v) })
+}
+
+func containsAll(items, wanted []any) bool {
+	return !slices.ContainsFunc(wanted, func(v any) bool { return !contains(items, normal(v)) })
+}
+
+func (n *betweenNode) eval(s *state, active any) (any, error) {
+	x, err := n.x.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	bounds, ok := y.([]any)
+	if !ok || len(bounds) != 2 {
+		return nil, failure(n.y.position(), codeBetweenNeedsTwoElements, `"between" needs a list of two bounds, but this is %s`, describe(y)).
+			suggest("write between {low, high}")
+	}
+	if err := s.count(n); err != nil {
+		return nil, err
+	}
+	low, err := compare(x, normal(bounds[0]))
+	if err != nil {
+		return nil, notComparable(n, x, bounds[0])
+	}
+	if low < 0 {
+		return false, nil
+	}
+	high, err := compare(x, normal(bounds[1]))
+	if err != nil {
+		return nil, notComparable(n, x, bounds[1])
+	}
+	return high <= 0, nil
+}
+
+func (n *instanceofNode) eval(s *state, active any) (any, error) {
+	x, err := n.x.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	y, err := n.y.eval(s, active)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := y.(*class)
+	if !ok {
+		return nil, failure(n.y.position(), codeInstanceofNeedsClass, `"instanceof" needs a type, but this is %s`, describe(y)).
+			suggest("write T(String), T(Integer) and so on")
+	}
+	return x != nil && typeName(x) == c.name, s.count(n)
+}
+
+// compareStrings is Java's compareTo: the difference of the first UTF-16 units
+// that differ, else of the lengths.
+func compareStrings(x, y string) int {
+	n := 0
+	for n < len(x) && n < len(y) && x[n] == y[n] {
+		n++
+	}
+	if n == len(x) || n == len(y) || isASCII(x) && isASCII(y) {
+		if n < len(x) && n < len(y) {
+			return int(x[n]) - int(y[n])
+		}
+		return utf16Len(x) - utf16Len(y)
+	}
+	return compareUnits(utf16Units(x), utf16Units(y))
+}
+
+func compareUnits(x, y []uint16) int {
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return int(x[i]) - int(y[i])
+		}
+	}
+	return len(x) - len(y)
+}

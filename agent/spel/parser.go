@@ -1,0 +1,357 @@
+package spel
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxDepth bounds the nesting of an expression: every level costs stack.
+const maxDepth = 500
+
+// parser turns tokens into a tree by recursive descent, one method for each
+// level of binding. A method that finds no operand where one may stand returns
+// nil; the level that needs the operand reports it.
+type parser struct {
+	toks  []token
+	next  int
+	depth int
+	// refused are the operators that would write. What follows them is parsed
+	// all the same, because its errors come first; the outermost operator does
+	// before those inside its operands.
+	refused []*Error
+}
+
+// parseTree parses a whole expression.
+func parseTree(text string) (node, *Error) {
+	toks, err := lex(text)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{toks: toks}
+	tree, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	if tree == nil {
+		return nil, syntaxError(0, codeOutOfData, "there is no expression here, but %s", p.peek().describe())
+	}
+	if t := p.peek(); t.kind != tokEnd {
+		return nil, syntaxError(t.pos, codeMoreInput, "after the expression there is still %s", t.describe())
+	}
+	if len(p.refused) > 0 {
+		return nil, p.refused[0]
+	}
+	return tree, nil
+}
+
+// refuse notes an operator that would write; inside is how many were noted
+// before its operands.
+func (p *parser) refuse(inside int, t token, code Code, what string) {
+	p.refused = append(p.refused[:inside], syntaxError(t.pos, code, "%s would change a value, which expressions cannot", what))
+}
+
+func (p *parser) peek() token { return p.toks[p.next] }
+
+func (p *parser) is(kind tokenKind) bool { return p.toks[p.next].kind == kind }
+
+// take consumes the next token; the end is never consumed.
+func (p *parser) take() token {
+	t := p.toks[p.next]
+	if t.kind != tokEnd {
+		p.next++
+	}
+	return t
+}
+
+func (p *parser) accept(kind tokenKind) bool {
+	if !p.is(kind) {
+		return false
+	}
+	p.next++
+	return true
+}
+
+func (p *parser) acceptWord(word string) bool {
+	if t := p.peek(); t.kind != tokIdentifier || !strings.EqualFold(t.text, word) {
+		return false
+	}
+	p.next++
+	return true
+}
+
+func (p *parser) expect(kind tokenKind, what string) *Error {
+	t := p.peek()
+	switch t.kind {
+	case kind:
+		p.next++
+		return nil
+	case tokEnd:
+		return syntaxError(t.pos, codeOutOfData, "%s is missing at the end", what)
+	default:
+		return syntaxError(t.pos, codeNotExpectedToken, "expected %s, but found %s", what, t.describe())
+	}
+}
+
+// expression := or [ "=" or | "?:" [expression] | "?" expression ":" expression ]
+func (p *parser) expression() (node, *Error) {
+	if p.depth++; p.depth > maxDepth {
+		return nil, syntaxError(p.peek().pos, codeNestingTooDeep, "the expression is nested more than %d levels deep", maxDepth)
+	}
+	defer func() { p.depth-- }()
+	refused := len(p.refused)
+	x, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	switch t := p.peek(); t.kind {
+	case tokAssign:
+		p.next++
+		if _, err := p.or(); err != nil {
+			return nil, err
+		}
+		p.refuse(refused, t, codeNotAssignable, `"="`)
+		p.refused[refused].suggest(`use "==" to compare`)
+		return orNull(x, t), nil
+	case tokElvis:
+		return p.elvis(orNull(x, t))
+	case tokQuestion:
+		return p.ternary(orNull(x, t))
+	}
+	return x, nil
+}
+
+// orNull stands null in for a missing operand.
+func orNull(x node, t token) node {
+	if x == nil {
+		return &literalNode{at: at(t.pos)}
+	}
+	return x
+}
+
+func (p *parser) elvis(x node) (node, *Error) {
+	t := p.take()
+	y, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	return &elvisNode{at(t.pos), x, orNull(y, t)}, nil
+}
+
+func (p *parser) ternary(cond node) (node, *Error) {
+	t := p.take()
+	yes, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.expect(tokColon, `":" of "?"`); err != nil {
+		return nil, err
+	}
+	no, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	if yes == nil || no == nil {
+		return nil, syntaxError(t.pos, codeOutOfData, `"?" needs a value before and after its ":"`)
+	}
+	return &ternaryNode{at(t.pos), cond, yes, no}, nil
+}
+
+// or := and { ("or"|"||") and }
+func (p *parser) or() (node, *Error) {
+	return p.logic(true, "or", tokSymbolicOr, p.and)
+}
+
+// and := relation { ("and"|"&&") relation }
+func (p *parser) and() (node, *Error) {
+	return p.logic(false, "and", tokSymbolicAnd, p.relation)
+}
+
+func (p *parser) logic(or bool, word string, symbol tokenKind, operand func() (node, *Error)) (node, *Error) {
+	x, err := operand()
+	for err == nil {
+		t := p.peek()
+		if !p.accept(symbol) && !p.acceptWord(word) {
+			break
+		}
+		var y node
+		if y, err = p.operands(t, x, operand); err == nil {
+			x = &logicNode{at(t.pos), or, x, y}
+		}
+	}
+	return x, err
+}
+
+// operands reads the right side of a binary operator and checks that both
+// sides are there.
+func (p *parser) operands(op token, x node, operand func() (node, *Error)) (node, *Error) {
+	y, err := operand()
+	switch {
+	case err != nil:
+		return nil, err
+	case x == nil:
+		return nil, syntaxError(op.pos, codeLeftOperandProblem, "%s has no value on its left", op.describe())
+	case y == nil:
+		return nil, syntaxError(op.pos, codeRightOperandProblem, "%s has no value on its right", op.describe())
+	}
+	return y, nil
+}
+
+// relation := sum [ operator sum ]: one only, there are no chains.
+func (p *parser) relation() (node, *Error) {
+	x, err := p.sum()
+	if err != nil {
+		return nil, err
+	}
+	t := p.peek()
+	switch t.kind {
+	case tokEq, tokNe, tokLt, tokLe, tokGt, tokGe:
+		p.next++
+		y, err := p.operands(t, x, p.sum)
+		if err != nil {
+			return nil, err
+		}
+		return &compareNode{at(t.pos), t.kind, x, y}, nil
+	}
+	for _, word := range [...]string{"instanceof", "matches", "between"} {
+		if !p.acceptWord(word) {
+			continue
+		}
+		y, err := p.operands(t, x, p.sum)
+		if err != nil {
+			return nil, err
+		}
+		switch word {
+		case "instanceof":
+			return &instanceofNode{at(t.pos), x, y}, nil
+		case "matches":
+			return &matchesNode{at(t.pos), x, y}, nil
+		default:
+			return &betweenNode{at(t.pos), x, y}, nil
+		}
+	}
+	return x, nil
+}
+
+// sum := product { ("+"|"-") product }
+func (p *parser) sum() (node, *Error) {
+	return p.arithmetic(p.product, tokPlus, tokMinus)
+}
+
+// product := power { ("*"|"/"|"%") power }
+func (p *parser) product() (node, *Error) {
+	return p.arithmetic(p.power, tokStar, tokDiv, tokMod)
+}
+
+func (p *parser) arithmetic(operand func() (node, *Error), ops ...tokenKind) (node, *Error) {
+	x, err := operand()
+	for err == nil && p.isOneOf(ops) {
+		t := p.take()
+		var y node
+		if y, err = p.operands(t, x, operand); err == nil {
+			x = &arithmeticNode{at(t.pos), t.kind, x, y}
+		}
+	}
+	return x, err
+}
+
+func (p *parser) isOneOf(kinds []tokenKind) bool {
+	for _, k := range kinds {
+		if p.is(k) {
+			return true
+		}
+	}
+	return false
+}
+
+// power := unary [ "^" unary ] | unary ("++"|"--")
+func (p *parser) power() (node, *Error) {
+	refused := len(p.refused)
+	x, err := p.unary()
+	if err != nil {
+		return nil, err
+	}
+	t := p.peek()
+	switch {
+	case t.kind == tokPower:
+		p.next++
+		y, err := p.operands(t, orNull(x, t), p.unary)
+		if err != nil {
+			return nil, err
+		}
+		if x == nil {
+			return nil, &Error{Phase: PhaseParse, Pos: t.pos, Java: illegalArgument, Message: `"^" has no value on its left`}
+		}
+		return &arithmeticNode{at(t.pos), tokPower, x, y}, nil
+	case x != nil && p.accept(tokIncrement):
+		p.refuse(refused, t, codeOperandNotIncrementable, `"++"`)
+	case x != nil && p.accept(tokDecrement):
+		p.refuse(refused, t, codeOperandNotDecrementable, `"--"`)
+	}
+	return x, nil
+}
+
+// unary := ("!"|"not"|"+"|"-"|"++"|"--") unary | primary
+func (p *parser) unary() (node, *Error) {
+	t := p.peek()
+	switch t.kind {
+	case tokNot, tokPlus, tokMinus, tokIncrement, tokDecrement:
+	default:
+		return p.primary()
+	}
+	if p.depth++; p.depth > maxDepth {
+		return nil, syntaxError(t.pos, codeNestingTooDeep, "the expression is nested more than %d levels deep", maxDepth)
+	}
+	defer func() { p.depth-- }()
+	refused := len(p.refused)
+	p.next++
+	x, err := p.unary()
+	switch {
+	case err != nil:
+		return nil, err
+	case t.kind == tokIncrement:
+		p.refuse(refused, t, codeOperandNotIncrementable, `"++"`)
+		return orNull(x, t), nil
+	case t.kind == tokDecrement:
+		p.refuse(refused, t, codeOperandNotDecrementable, `"--"`)
+		return orNull(x, t), nil
+	case x == nil:
+		return nil, syntaxError(t.pos, codeOutOfData, "%s has no value behind it", t.describe())
+	}
+	return &unaryNode{at(t.pos), t.kind, x}, nil
+}
+
+func (p *parser) number(t token) (node, *Error) {
+	bits, base, code, what := 32, 10, codeNotAnInteger, "an int"
+	switch t.kind {
+	case tokHexInt:
+		base = 16
+	case tokLong:
+		bits, code, what = 64, codeNotALong, "a long"
+	case tokHexLong:
+		bits, base, code, what = 64, 16, codeNotALong, "a long"
+	case tokReal, tokFloat:
+		return p.real(t)
+	}
+	n, err := strconv.ParseInt(t.text, base, bits)
+	if err != nil {
+		e := syntaxError(t.pos, code, "%q does not fit %s", t.text, what)
+		if bits == 32 {
+			e.suggest("write %sL", t.text)
+		}
+		return nil, e
+	}
+	if bits == 32 {
+		return &literalNode{at(t.pos), int32(n)}, nil
+	}
+	return &literalNode{at(t.pos), n}, nil
+}
+
+func (p *parser) real(t token) (node, *Error) {
+	digits := strings.TrimRight(t.text, "fFdD")
+	if t.kind == tokFloat {
+		f, _ := strconv.ParseFloat(digits, 32) // out of range is infinity, as in Java
+		return &literalNode{at(t.pos), float32(f)}, nil
+	}
+	f, _ := strconv.ParseFloat(digits, 64)
+	return &literalNode{at(t.pos), double(f)}, nil
+}

@@ -1,0 +1,177 @@
+package spel
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// What makes errors readable: the text of the value on the left of a failing
+// step, and the names that are really there.
+
+// missing is a name that was looked for in vain.
+type missing struct {
+	name   string
+	target any // nil: there was nothing to look in
+}
+
+// explain completes the error of a chain's step with the text on its left.
+// left is the value there, before the value that it was read from.
+func (s *state) explain(err error, n *chainNode, i int, before any) error {
+	e, ok := err.(*Error)
+	if !ok || e.missing == nil || i == 0 || e.Pos != n.steps[i].position() {
+		return err
+	}
+	m := e.missing
+	e.missing = nil
+	left := s.textUpTo(n, i)
+	if m.target != nil {
+		e.Message = fmt.Sprintf("%s has no %s", left, m.name)
+		if !isMap(m.target) {
+			e.Message = fmt.Sprintf("%s is %s, which has no %s", left, describe(m.target), m.name)
+		}
+		return e
+	}
+	e.Message = fmt.Sprintf("%s is null, so it has no %s", left, m.name)
+	if why := whyStepIsNull(n.steps[i-1], before); why != "" && i > 1 {
+		e.Message += fmt.Sprintf(" (%s %s)", s.textUpTo(n, i-1), why)
+	} else if why != "" {
+		e.Suggestion = e.Suggestion + "; the names here are " + nearest(keyOf(n.steps[0]), namesOf(before))
+	}
+	return e
+}
+
+// textUpTo is the source of a chain's first steps.
+func (s *state) textUpTo(n *chainNode, i int) string {
+	text := s.text[n.position():n.steps[i].position()]
+	return strings.TrimRight(text, " \t\r\n.?")
+}
+
+// whyStepIsNull says why reading a step from a value gave null.
+func whyStepIsNull(step node, from any) string {
+	key := keyOf(step)
+	if key == "" || !isMap(from) {
+		return ""
+	}
+	if _, ok := mapGet(from, key); ok {
+		return fmt.Sprintf("has %q, but it is null", key)
+	}
+	return fmt.Sprintf("has no %q; it has: %s", key, nearest(key, namesOf(from)))
+}
+
+// keyOf is the map key that a step reads, if it is fixed.
+func keyOf(step node) string {
+	switch step := step.(type) {
+	case *propertyNode:
+		return step.name
+	case *indexNode:
+		if lit, ok := step.index.(*literalNode); ok {
+			key, _ := lit.value.(string)
+			return key
+		}
+		return keyOf(step.index)
+	}
+	return ""
+}
+
+// namesOf lists what can be read from a value.
+func namesOf(v any) []string {
+	var names []string
+	if b, ok := v.(bean); ok {
+		return b.getters()
+	}
+	for k := range mapEntries(v) {
+		names = append(names, toString(k))
+	}
+	return names
+}
+
+// nearest lists names, the most similar to the wanted one first.
+func nearest(wanted string, names []string) string {
+	const most = 8
+	if len(names) == 0 {
+		return "nothing"
+	}
+	names = slices.Clone(names)
+	slices.SortStableFunc(names, func(a, b string) int {
+		return distance(wanted, a) - distance(wanted, b)
+	})
+	if len(names) > most {
+		names = append(names[:most], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// distance is how far apart two names are: the edits it takes, for names that
+// are close, and one and the same number for all others.
+func distance(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	const far = 4
+	if len(a)-len(b) >= far || len(b)-len(a) >= far || len(a) > 64 {
+		return far
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			edits := min(row[j], row[j-1]) + 1
+			if a[i-1] == b[j-1] {
+				edits = min(edits, diagonal)
+			} else {
+				edits = min(edits, diagonal+1)
+			}
+			diagonal, row[j] = row[j], edits
+		}
+	}
+	return min(row[len(b)], far)
+}
+
+// whyNull says for people why an expression gave null.
+func (e *Engine) whyNull(text string, env *Env) string {
+	x, err := e.Parse(text)
+	if err != nil {
+		return err.Error()
+	}
+	root := env.resolved()
+	switch tree := x.tree.(type) {
+	case *propertyNode:
+		if why := whyStepIsNull(tree, root); why != "" {
+			return "the context " + why
+		}
+	case *chainNode:
+		if why := x.whyChainIsNull(tree, env); why != "" {
+			return why
+		}
+	}
+	return text + " is null"
+}
+
+// whyChainIsNull evaluates a chain again up to the step that gives null.
+func (x *Expr) whyChainIsNull(n *chainNode, env *Env) string {
+	s := &state{ctx: context.Background(), engine: x.engine, env: env, text: x.text, root: env.resolved()}
+	s.scope = s.root
+	value := s.root
+	for i, step := range n.steps {
+		next, err := step.eval(s, value)
+		if err != nil {
+			return ""
+		}
+		if next == nil {
+			why := whyStepIsNull(step, value)
+			switch {
+			case why == "":
+				return ""
+			case i == 0:
+				return "the context " + why
+			}
+			return s.textUpTo(n, i) + " " + why
+		}
+		value = next
+	}
+	return ""
+}

@@ -1,0 +1,150 @@
+package spel
+
+// node is one element of a parsed expression. Trees are never changed after
+// parsing, so one may be evaluated by many goroutines at once.
+type node interface {
+	// position is the byte offset of the step, for error messages.
+	position() int
+	// eval computes the step's value. active is what a bare name and #this
+	// refer to; for a step behind a dot it is the value on the left.
+	eval(s *state, active any) (any, error)
+}
+
+// at is embedded in every node.
+type at int
+
+func (a at) position() int { return int(a) }
+
+type (
+	// literalNode is a number, string, boolean, null, or a constant list or map.
+	literalNode struct {
+		at
+		value any
+	}
+	// propertyNode is a bare name, or a name behind a dot.
+	propertyNode struct {
+		at
+		name string
+		safe bool
+	}
+	// methodNode is name(args).
+	methodNode struct {
+		at
+		name string
+		args []node
+		safe bool
+	}
+	// indexNode is [index].
+	indexNode struct {
+		at
+		index node
+		safe  bool
+	}
+	// selectNode is .?[ ], .^[ ] or .$[ ].
+	selectNode struct {
+		at
+		kind      tokenKind
+		criterion node
+		safe      bool
+	}
+	// projectNode is .![ ].
+	projectNode struct {
+		at
+		body node
+		safe bool
+	}
+	// chainNode is a start followed by steps.
+	chainNode struct {
+		at
+		steps []node
+	}
+	// variableNode is #name.
+	variableNode struct {
+		at
+		name string
+	}
+	// functionNode is #name(args).
+	functionNode struct {
+		at
+		name string
+		args []node
+	}
+	// listNode is {a, b}.
+	listNode struct {
+		at
+		items []node
+	}
+	// mapNode is {k: v}.
+	mapNode struct {
+		at
+		keys, values []node
+	}
+	// typeNode is T(name).
+	typeNode struct {
+		at
+		name       string
+		dimensions int
+	}
+	// newNode is new name(args).
+	newNode struct {
+		at
+		name string
+		args []node
+	}
+	// newArrayNode is new name[n] or new name[]{items}.
+	newArrayNode struct {
+		at
+		name       string
+		dimensions []node // a missing one is nil
+		items      *listNode
+	}
+	// unaryNode is !x, +x or -x.
+	unaryNode struct {
+		at
+		op tokenKind
+		x  node
+	}
+	// arithmeticNode is + - * / % ^.
+	arithmeticNode struct {
+		at
+		op   tokenKind
+		x, y node
+	}
+	// compareNode is == != < <= > >=.
+	compareNode struct {
+		at
+		op   tokenKind
+		x, y node
+	}
+	// logicNode is and, or.
+	logicNode struct {
+		at
+		or   bool
+		x, y node
+	}
+	betweenNode struct {
+		at
+		x, y node
+	}
+	matchesNode struct {
+		at
+		x, y node
+	}
+	instanceofNode struct {
+		at
+		x, y node
+	}
+	elvisNode struct {
+		at
+		x, y node
+	}
+	ternaryNode struct {
+		at
+		cond, yes, no node
+	}
+	// beanNode is @name or &name, which there are none of.
+	beanNode struct {
+		at
+		name string
+	}
+)

@@ -1,0 +1,149 @@
+package poll
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gennaker/gennaker/jenkins"
+)
+
+// selection is the jobs to look at.
+type selection struct {
+	exact    map[string]bool // full names as given
+	patterns []string        // full names with wildcards
+}
+
+func selectJobs(names []string) selection {
+	s := selection{exact: map[string]bool{}}
+	for _, name := range names {
+		full := jenkins.FullName(name)
+		if strings.Contains(full, "*") {
+			s.patterns = append(s.patterns, full)
+		} else if full != "" {
+			s.exact[full] = true
+		}
+	}
+	return s
+}
+
+func (s selection) matches(fullName string) bool {
+	return slices.ContainsFunc(s.patterns, func(p string) bool { return Match(p, fullName) })
+}
+
+// Match reports whether a job's full name fits a pattern: "**" stands for any
+// number of folders, and within one name the wildcards of path.Match apply.
+// Names of branches are in their escaped form: "svc/release%2F*".
+func Match(pattern, fullName string) bool {
+	return matchSegments(strings.Split(pattern, "/"), strings.Split(fullName, "/"))
+}
+
+func matchSegments(pattern, name []string) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			for skip := range len(name) + 1 {
+				if matchSegments(pattern[1:], name[skip:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
+			return false
+		}
+		pattern, name = pattern[1:], name[1:]
+	}
+	return len(name) == 0
+}
+
+// scope is one job list to ask for.
+type scope struct {
+	folder string // "" is the whole master
+	depth  int
+}
+
+// scopes gives the lists that show all selected jobs: one for the folder that
+// holds them all, or one per folder when split, or when one would nest too
+// deep.
+func (s selection) scopes(split bool) []scope {
+	each := map[string]int{}
+	for name := range s.exact {
+		add(each, parent(name), 1)
+	}
+	for _, pattern := range s.patterns {
+		folder, depth := patternScope(pattern)
+		add(each, folder, depth)
+	}
+	if len(each) == 0 {
+		return nil
+	}
+	if !split {
+		if all := common(each); all.depth <= jenkins.MaxDepth {
+			return []scope{all}
+		}
+	}
+	var list []scope
+	for _, folder := range slices.Sorted(maps.Keys(each)) {
+		list = append(list, scope{folder, min(each[folder], jenkins.MaxDepth)})
+	}
+	return list
+}
+
+func add(each map[string]int, folder string, depth int) {
+	each[folder] = max(each[folder], depth)
+}
+
+// patternScope gives the deepest folder above all wildcards, and how far below
+// it matches can lie.
+func patternScope(pattern string) (folder string, depth int) {
+	segments := strings.Split(pattern, "/")
+	fixed := slices.IndexFunc(segments, func(s string) bool { return strings.Contains(s, "*") })
+	fixed = min(fixed, len(segments)-1)
+	depth = len(segments) - fixed
+	if slices.Contains(segments, "**") {
+		depth = max(jenkins.MaxDepth-fixed, 1)
+	}
+	return strings.Join(segments[:fixed], "/"), depth
+}
+
+// common gives the folder above all others and the depth that reaches them all.
+func common(each map[string]int) scope {
+	var top []string
+	first := true
+	for folder := range each {
+		segments := split(folder)
+		if first {
+			top, first = segments, false
+			continue
+		}
+		n := 0
+		for n < len(top) && n < len(segments) && top[n] == segments[n] {
+			n++
+		}
+		top = top[:n]
+	}
+	all := scope{folder: strings.Join(top, "/")}
+	for folder, depth := range each {
+		all.depth = max(all.depth, len(split(folder))-len(top)+depth)
+	}
+	return all
+}
+
+func split(folder string) []string {
+	if folder == "" {
+		return nil
+	}
+	return strings.Split(folder, "/")
+}
+
+func parent(name string) string {
+	at := strings.LastIndexByte(name, '/')
+	if at < 0 {
+		return ""
+	}
+	return name[:at]
+}

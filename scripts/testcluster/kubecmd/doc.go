@@ -1,0 +1,3 @@
+// Package kubecmd has two commands that scripts would otherwise need kubectl
+// for: get and wait.
+package kubecmd
