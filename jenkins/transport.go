@@ -227,10 +227,11 @@ func mebibytes(n int64) string {
 	return fmt.Sprintf("%g MiB", float64(n)/(1<<20))
 }
 
-// isJSON reports whether the answer announces JSON.
+// isJSON reports whether the answer announces JSON; application/javascript is
+// what Hudson and the first versions of Jenkins call it.
 func isJSON(header http.Header) bool {
 	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
-	return err == nil && media == "application/json"
+	return err == nil && (media == "application/json" || media == "application/javascript")
 }
 
 func isHTML(header http.Header) bool {

@@ -51,8 +51,9 @@ func canConvert(v any, t *javaType) bool {
 	if ok, _ := t.accepts(v); ok || v == nil {
 		return true
 	}
-	if _, many := elements(v); many {
-		return true
+	if items, many := elements(v); many {
+		a, isArray := v.(*array)
+		return !isArray || a.elem == "Object" || len(items) == 0 || t.elem != nil || canConvert(normal(items[0]), t)
 	}
 	if t.convert == nil {
 		return false
@@ -69,6 +70,9 @@ func toText(v any, _ *javaType) (any, error) {
 			return nil, err
 		}
 		return w.String(), nil
+	}
+	if u, ok := v.(chronoUnit); ok {
+		return chronoUnits[u].name, nil // enums convert by name
 	}
 	if !hasText(v) {
 		return nil, errNoConversion

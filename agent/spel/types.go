@@ -57,6 +57,7 @@ var (
 		reference("Charset", toCharset),
 		reference("ZoneId", toZone),
 		reference("TimeZone", toZone),
+		reference("ZoneOffset", toZone),
 		reference("Date", toDate),
 		reference("Instant", nil),
 		reference("LocalDate", nil),

@@ -112,6 +112,11 @@ func (c *Client) Task(ctx context.Context, task any) (id string, err error) {
 	return answer.Ref[strings.LastIndex(answer.Ref, "/")+1:], err
 }
 
+// Healthy asks once whether the agent is ready to work.
+func (c *Client) Healthy(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/health", nil, nil, false)
+}
+
 // Get reads any address of the API into v.
 func (c *Client) Get(ctx context.Context, path string, v any) error {
 	return c.call(ctx, http.MethodGet, path, nil, v, true)

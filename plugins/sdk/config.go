@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 // ConfigError says which field of a configuration could not be read.
@@ -35,13 +36,47 @@ func (c Config) Decode(into any) error {
 	if errors.As(err, &mismatch) {
 		return &ConfigError{
 			Path:    mismatch.Field,
-			Message: fmt.Sprintf("found a JSON %s, expected %s", mismatch.Value, mismatch.Type),
+			Message: fmt.Sprintf("found %s, expected %s", found(mismatch.Value), expected(mismatch.Type)),
 		}
 	}
 	if err != nil {
 		return &ConfigError{Message: err.Error()}
 	}
 	return nil
+}
+
+// found puts encoding/json's word for a value into a sentence.
+func found(value string) string {
+	switch value {
+	case "string":
+		return "a text"
+	case "object", "array":
+		return "an " + value
+	case "bool":
+		return "true or false"
+	case "number":
+		return "a number"
+	}
+	return value // for example "number 1.5"
+}
+
+// expected says in words which JSON value a Go type holds.
+func expected(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Pointer:
+		return expected(t.Elem())
+	}
+	return "a whole number"
 }
 
 // decodeObject reads a JSON object; an empty text is an empty object. Numbers stay as they are written.

@@ -27,9 +27,12 @@ func TestDecode(t *testing.T) {
 		{"all", sdk.Config{"name": "a", "count": json.Number("3"), "items": []any{map[string]any{"id": 1}}, "unknown": true,
 			"any": map[string]any{"n": json.Number("1.0")}}, "", ""},
 		{"empty", nil, "", ""},
-		{"text for a number", sdk.Config{"count": "3"}, "count", "field count: found a JSON string, expected int"},
-		{"inside", sdk.Config{"items": []any{map[string]any{"id": true}}}, "items.id", "field items.id: found a JSON bool, expected int"},
-		{"fraction", sdk.Config{"count": json.Number("1.5")}, "count", "field count: found a JSON number 1.5, expected int"},
+		{"text for a number", sdk.Config{"count": "3"}, "count", "field count: found a text, expected a whole number"},
+		{"inside", sdk.Config{"items": []any{map[string]any{"id": true}}}, "items.id", "field items.id: found true or false, expected a whole number"},
+		{"fraction", sdk.Config{"count": json.Number("1.5")}, "count", "field count: found number 1.5, expected a whole number"},
+		{"number for a text", sdk.Config{"name": json.Number("1")}, "name", "field name: found a number, expected a text"},
+		{"object for a list", sdk.Config{"items": map[string]any{}}, "items", "field items: found an object, expected an array"},
+		{"list for an object", sdk.Config{"any": []any{}}, "any", "field any: found an array, expected an object"},
 		{"not JSON", sdk.Config{"name": make(chan int)}, "", "json: unsupported type: chan int"},
 	}
 	for _, test := range tests {

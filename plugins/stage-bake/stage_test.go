@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/gennaker/gennaker/plugins/plugintest"
 	"github.com/gennaker/gennaker/plugins/sdk"
@@ -342,6 +344,20 @@ func TestBakeFails(t *testing.T) {
 				t.Errorf("tasks %+v, want createBake TERMINAL", step.Tasks)
 			}
 		})
+	}
+}
+
+func TestWhatPassesByItselfIsTriedAgain(t *testing.T) {
+	host := &plugintest.Host{Evaluate: func(any) (sdk.Evaluation, error) {
+		return sdk.Evaluation{}, status.Error(codes.Unavailable, "the agent is busy")
+	}}
+	request := sdk.Request{Config: inlineChart(t, `{"overrides": {"a": "${b}"}, "evaluateOverrideExpressions": true}`)}
+	step := plugintest.Run(t, testStage(), request, host)
+	if step.Status != sdk.Running || step.Class != plugintest.Retryable || step.Message != "overrides: evaluate expressions: the agent is busy" {
+		t.Errorf("got %s (%s): %s", step.Status, step.Class, step.Message)
+	}
+	if len(step.Tasks) != 2 || step.Tasks[0].Status != sdk.Running {
+		t.Errorf("tasks %+v, want createBake RUNNING", step.Tasks)
 	}
 }
 

@@ -15,9 +15,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/gennaker/gennaker/scripts/demo/world"
 )
 
 // options are what the environment says.
@@ -60,30 +61,25 @@ func demo(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &show{options: o, dir: dir}
-	defer func() { err = errors.Join(err, d.close(0), os.RemoveAll(dir)) }()
-
-	if err := d.startOutside(); err != nil {
-		return err
-	}
-	cluster, err := d.findCluster(ctx)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	w, err := world.New(world.Options{Root: ".", Dir: dir, Chart: o.chart, Values: o.values, RemovedAPIs: o.removedAPIs, Say: say})
 	if err != nil {
 		return err
 	}
-	if cluster == nil {
-		if err := d.preview(ctx); err != nil {
-			return err
-		}
-		if cluster, err = d.buildCluster(ctx); err != nil {
-			return err
-		}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	d := &show{World: w}
+
+	cluster, err := d.findCluster(ctx, o.kubeconfig)
+	if err != nil {
+		return err
 	}
-	if err := d.useCluster(ctx, cluster); err != nil {
+	if err := w.UseCluster(ctx, cluster); err != nil {
 		return err
 	}
 	if err := d.startAgent(ctx); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, d.agent.Stop()) }()
 	times, err := d.deliver(ctx)
 	if err != nil {
 		return err
@@ -95,6 +91,3 @@ func demo(ctx context.Context, o options) (err error) {
 	}
 	return nil
 }
-
-// repository is the root of the checkout: `make` runs this command there.
-func repository(path ...string) string { return filepath.Join(path...) }

@@ -5,15 +5,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
+	"os"
 	"strings"
 	"time"
 
-	"github.com/gennaker/gennaker/api/client"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gennaker/gennaker/api/echo"
 	"github.com/gennaker/gennaker/api/spinnaker"
-	"github.com/gennaker/gennaker/jenkins/jenkinstest"
+	"github.com/gennaker/gennaker/scripts/demo/world"
 )
 
 const (
@@ -25,19 +25,8 @@ const (
 
 // show is a running demo.
 type show struct {
-	options options
-	dir     string
-
-	jenkins      *jenkinstest.Server
-	build        *jenkinstest.Job
-	github       *github
-	chartArchive []byte
-	cluster      *cluster
-	agent        *client.Client
-	agentLog     string
-
-	// closers end what was started, last first.
-	closers []func() error
+	*world.World
+	agent *world.Agent
 }
 
 // say prints a line of the show.
@@ -45,28 +34,50 @@ func say(format string, args ...any) {
 	fmt.Printf("%s  %s\n", time.Now().Format("15:04:05.000"), fmt.Sprintf(format, args...))
 }
 
-// close ends what was started after mark, last first.
-func (d *show) close(mark int) error {
-	var errs []error
-	for _, closer := range slices.Backward(d.closers[mark:]) {
-		errs = append(errs, closer())
+// findCluster returns the user's cluster or the test cluster, which is built if need be; meanwhile what needs no cluster is
+// shown.
+func (d *show) findCluster(ctx context.Context, kubeconfig string) (*world.Cluster, error) {
+	if kubeconfig != "" {
+		say("using the cluster of %s; the image is the public %s, so nothing is pushed and no registry is asked", kubeconfig, world.PublicImage)
+		return world.OwnCluster(kubeconfig)
 	}
-	d.closers = d.closers[:mark]
-	return errors.Join(errs...)
+	cluster, err := d.FindCluster(ctx)
+	if cluster != nil || err != nil {
+		return cluster, err
+	}
+	say("the test cluster is not built yet: that takes minutes, once; meanwhile, what needs no cluster")
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		cluster, err = d.BuildCluster(ctx, os.Stdout)
+		return err
+	})
+	group.Go(func() error { return d.preview(ctx) })
+	return cluster, group.Wait()
+}
+
+// startAgent starts an agent with a fresh store.
+func (d *show) startAgent(ctx context.Context) (err error) {
+	if d.agent, err = d.NewAgent(nil); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := d.agent.Start(ctx); err != nil {
+		return err
+	}
+	say("Gennaker at %s, ready after %d ms", d.agent.URL, time.Since(began).Milliseconds())
+	return nil
 }
 
 // preview shows what needs no cluster: the build is seen, matched and baked.
 func (d *show) preview(ctx context.Context) (err error) {
-	say("meanwhile: what needs no cluster")
-	mark := len(d.closers)
-	defer func() { err = errors.Join(err, d.close(mark)) }()
 	if err := d.startAgent(ctx); err != nil {
 		return err
 	}
-	if err := d.save(ctx, d.pipelineConfig("preview", d.bakeStage())); err != nil {
+	defer func() { err = errors.Join(err, d.agent.Stop()) }()
+	if err := d.save(ctx, d.PipelineConfig("preview", d.BakeStage())); err != nil {
 		return err
 	}
-	execution, _, err := d.runBuild(ctx, publicImage)
+	execution, _, err := d.runBuild(ctx, world.PublicImage)
 	if err != nil {
 		return err
 	}
@@ -95,15 +106,15 @@ func baked(execution *spinnaker.Execution) (string, error) {
 
 // deliver creates the pipeline, finishes a build and follows it until its image is deployed and tested.
 func (d *show) deliver(ctx context.Context) (timings, error) {
-	url, err := d.standIn()
+	url, err := d.StandIn()
 	if err != nil {
 		return timings{}, err
 	}
 	say("%s answers in place of the Ingress, with the image it reads from the Deployment: no container runs behind the stand-in kubelet", url)
-	if err := d.save(ctx, d.pipelineConfig(pipeline, d.deliveryStages(url)...)); err != nil {
+	if err := d.save(ctx, d.PipelineConfig(world.Pipeline, d.DeliveryStages(url)...)); err != nil {
 		return timings{}, err
 	}
-	image, err := d.cluster.push(ctx, fmt.Sprintf("shipitclicker:%s-%d", semVer, d.nextBuild()))
+	image, err := d.Cluster.Push(ctx, fmt.Sprintf("shipitclicker:%s-%d", world.SemVer, d.NextBuild()))
 	if err != nil {
 		return timings{}, err
 	}
@@ -115,25 +126,16 @@ func (d *show) deliver(ctx context.Context) (timings, error) {
 	return times, d.printResult(ctx, execution, image)
 }
 
-// nextBuild is the number that the build job's next build gets.
-func (d *show) nextBuild() int {
-	for n := 1; ; n++ {
-		if d.build.Build(n) == nil {
-			return n
-		}
-	}
-}
-
 // save creates the application and saves a pipeline, as spin does.
-func (d *show) save(ctx context.Context, config object) error {
-	task, err := d.agent.Task(ctx, object{"application": application, "description": "Create Application: " + application,
-		"job": []object{{"type": "createApplication", "application": object{"name": application, "email": "demo@example.com", "cloudProviders": "kubernetes"}}}})
+func (d *show) save(ctx context.Context, config map[string]any) error {
+	task, err := d.agent.Client.Task(ctx, map[string]any{"application": world.Application, "description": "Create Application: " + world.Application,
+		"job": []map[string]any{{"type": "createApplication", "application": map[string]any{"name": world.Application, "email": "demo@example.com", "cloudProviders": "kubernetes"}}}})
 	if err != nil {
 		return fmt.Errorf("create the application: %w", err)
 	}
 	err = d.poll(ctx, eventTimeout, "task "+task, func() (bool, error) {
 		var status struct{ Status spinnaker.Status }
-		err := d.agent.Get(ctx, "/tasks/"+task, &status)
+		err := d.agent.Client.Get(ctx, "/tasks/"+task, &status)
 		if status.Status.Halt() {
 			return false, fmt.Errorf("create the application: the task ended %s", status.Status)
 		}
@@ -142,49 +144,49 @@ func (d *show) save(ctx context.Context, config object) error {
 	if err != nil {
 		return err
 	}
-	if err := d.agent.SavePipeline(ctx, config); err != nil {
+	if err := d.agent.Client.SavePipeline(ctx, config); err != nil {
 		return fmt.Errorf("save the pipeline: %w", err)
 	}
-	say("application %s and pipeline %s created through the Spinnaker API", application, config["name"])
+	say("application %s and pipeline %s created through the Spinnaker API", world.Application, config["name"])
 	return d.waitPolled(ctx)
 }
 
 // waitPolled waits until the agent has looked at the job twice: builds from before its first look are not events.
 func (d *show) waitPolled(ctx context.Context) error {
-	d.jenkins.Log.Reset()
+	d.Jenkins.Log.Reset()
 	return d.poll(ctx, eventTimeout, "a first look at Jenkins", func() (bool, error) {
-		return d.jenkins.Log.Count("GET", "/api/json") >= 2, nil
+		return d.Jenkins.Log.Count("GET", "/api/json") >= 2, nil
 	})
 }
 
 // runBuild finishes a Jenkins build and follows the execution that it starts.
 func (d *show) runBuild(ctx context.Context, image string) (*spinnaker.Execution, timings, error) {
-	number := d.finishBuild(image)
+	number := d.FinishBuild(image)
 	times := timings{finished: time.Now()}
-	say("Jenkins finished build %d of %s, which archives build.properties and helm.tar.gz", number, buildJob)
+	say("Jenkins finished build %d of %s, which archives build.properties and helm.tar.gz", number, world.BuildJob)
 	event, verdict, err := d.waitStarted(ctx, number)
 	if err != nil {
 		return nil, times, err
 	}
 	times.seen = event.ReceivedAt.Time()
-	say("%s: %s → %s", verdict.Pipeline, verdict.Reason, d.agent.ExecutionURL(verdict.ExecutionID))
+	say("%s: %s → %s", verdict.Pipeline, verdict.Reason, d.agent.Client.ExecutionURL(verdict.ExecutionID))
 	execution, err := d.follow(ctx, verdict.ExecutionID)
 	if err != nil {
 		return nil, times, err
 	}
 	times.add(execution)
 	if execution.Status != spinnaker.Succeeded {
-		return nil, times, failure(execution)
+		return nil, times, errors.New(execution.Failure())
 	}
 	return execution, times, nil
 }
 
 // waitStarted waits for the verdict on a build.
 func (d *show) waitStarted(ctx context.Context, number int) (event echo.Event, verdict echo.Verdict, err error) {
-	path := fmt.Sprintf("/gennaker/events?type=build&source=%s&name=%s&number=%d", master, buildJob, number)
+	path := fmt.Sprintf("/gennaker/events?type=build&source=%s&name=%s&number=%d", world.Master, world.BuildJob, number)
 	err = d.poll(ctx, eventTimeout, fmt.Sprintf("the agent's verdict on build %d", number), func() (bool, error) {
 		var events []echo.Event
-		if err := d.agent.Get(ctx, path, &events); err != nil || len(events) == 0 {
+		if err := d.agent.Client.Get(ctx, path, &events); err != nil || len(events) == 0 {
 			return false, err
 		}
 		event = events[0]
@@ -193,7 +195,7 @@ func (d *show) waitStarted(ctx context.Context, number int) (event echo.Event, v
 			if v.Outcome == "undecided" {
 				return false, nil
 			}
-			if v.ExecutionID != "" && (verdict.ExecutionID == "" || v.Pipeline == pipeline) {
+			if v.ExecutionID != "" && (verdict.ExecutionID == "" || v.Pipeline == world.Pipeline) {
 				verdict = v
 			}
 		}
@@ -209,14 +211,11 @@ func (d *show) waitStarted(ctx context.Context, number int) (event echo.Event, v
 func (d *show) follow(ctx context.Context, id string) (execution *spinnaker.Execution, err error) {
 	shown := map[string]string{}
 	err = d.poll(ctx, runTimeout, "execution "+id, func() (bool, error) {
-		if execution, err = d.agent.Execution(ctx, id); err != nil {
+		if execution, err = d.agent.Client.Execution(ctx, id); err != nil {
 			return false, err
 		}
 		for _, stage := range execution.Stages {
-			line := string(stage.Status)
-			if message, _ := stage.Context["message"].(string); message != "" {
-				line += "  " + message
-			}
+			line := stage.Progress()
 			if stage.Status != spinnaker.NotStarted && shown[stage.ID] != line {
 				shown[stage.ID] = line
 				say("  %-10s %s", stage.Name, line)
@@ -227,35 +226,17 @@ func (d *show) follow(ctx context.Context, id string) (execution *spinnaker.Exec
 	return execution, err
 }
 
-// failure says which stage failed and why.
-func failure(execution *spinnaker.Execution) error {
-	text := fmt.Sprintf("execution %s ended %s", execution.ID, execution.Status)
-	for _, stage := range execution.Stages {
-		if !stage.Status.Failed() {
-			continue
-		}
-		text += fmt.Sprintf("\n  stage %q is %s", stage.Name, stage.Status)
-		exception, _ := stage.Context["exception"].(map[string]any)
-		details, _ := exception["details"].(map[string]any)
-		reasons, _ := details["errors"].([]any)
-		for _, reason := range reasons {
-			text += fmt.Sprintf("\n    %v", reason)
-		}
-	}
-	return errors.New(text)
-}
-
 // printResult shows what is in the cluster now and checks the image.
 func (d *show) printResult(ctx context.Context, execution *spinnaker.Execution, image string) error {
-	objects, err := d.cluster.deployed(ctx)
+	objects, err := d.Cluster.Deployed(ctx)
 	if err != nil {
 		return err
 	}
-	say("objects in namespace %s:", namespace)
+	say("objects in namespace %s:", world.Namespace)
 	for _, object := range objects {
 		fmt.Printf("    %s/%s\n", strings.ToLower(object.GetKind()), object.GetName())
 	}
-	deployed, err := d.cluster.image(ctx)
+	deployed, err := d.Cluster.Image(ctx)
 	if err != nil {
 		return err
 	}
@@ -271,10 +252,9 @@ func (d *show) printKept() {
 still running until Ctrl-C:
   Gennaker   %s
   Jenkins    %s (user %s)
-  logs       %s
+  log        %s
   export KUBECONFIG=%s
-`, strings.TrimSuffix(d.agent.ExecutionURL(""), "/pipelines/"), d.jenkins.URL, d.jenkins.Admin.ID,
-		filepath.Join(d.dir, "gennaker.log"), d.cluster.kubeconfig)
+`, d.agent.URL, d.Jenkins.URL, d.Jenkins.Admin.ID, d.agent.LogFile, d.Cluster.Kubeconfig)
 }
 
 // poll looks until done, an error, or the time is over. Only the agent's own answers count as errors.

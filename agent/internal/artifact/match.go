@@ -44,7 +44,10 @@ func mismatch(expected, actual spinnaker.Artifact) (reason string, err error) {
 		if ok, err := pattern.Match(field.actual); err != nil {
 			return "", fmt.Errorf("%s %q: %w", field.name, field.expected, err)
 		} else if !ok {
-			return fmt.Sprintf("its %s %q does not match %q", field.name, short(field.actual), field.expected), nil
+			if field.name == "reference" {
+				field.actual = shownReference(&actual)
+			}
+			return fmt.Sprintf("its %s %q does not match %q", field.name, field.actual, field.expected), nil
 		}
 	}
 	return "", nil

@@ -38,14 +38,12 @@ func (f Finding) String() string {
 
 // title names an artifact for people.
 func title(a *spinnaker.Artifact) string {
-	text := a.Name
-	if text == "" {
-		text = short(a.Reference)
+	name := a.Name
+	if name == "" {
+		name = shownReference(a)
 	}
-	if a.Version != "" {
-		text += " " + a.Version
-	}
-	return strings.TrimSpace(a.Type + " " + text)
+	parts := slices.DeleteFunc([]string{a.Type, name, a.Version}, func(part string) bool { return part == "" })
+	return strings.Join(parts, " ")
 }
 
 // AmbiguousError is the failure to choose among several artifacts that meet an expected one.
@@ -103,17 +101,16 @@ func describe(a *spinnaker.Artifact) string {
 	}
 	slices.Sort(pairs)
 	return fmt.Sprintf("Artifact(type=%s, customKind=%v, name=%s, version=%s, location=%s, reference=%s, metadata={%s}, artifactAccount=%s, provenance=%s, uuid=%s)",
-		orNull(a.Type), a.CustomKind, orNull(a.Name), orNull(a.Version), orNull(a.Location), orNull(short(a.Reference)),
+		orNull(a.Type), a.CustomKind, orNull(a.Name), orNull(a.Version), orNull(a.Location), orNull(shownReference(a)),
 		strings.Join(pairs, ", "), orNull(a.ArtifactAccount), orNull(a.Provenance), orNull(a.UUID))
 }
 
-// short cuts a reference, which may be a whole embedded file, to a readable length.
-func short(reference string) string {
-	const longest = 200
-	if len(reference) <= longest {
-		return reference
+// shownReference is the reference for texts: that of an embedded artifact is its whole body, which may hold secrets.
+func shownReference(a *spinnaker.Artifact) string {
+	if a.Type == Embedded && a.Reference != "" {
+		return fmt.Sprintf("(%d characters)", len(a.Reference))
 	}
-	return reference[:longest] + "…"
+	return a.Reference
 }
 
 func orNull(text string) string {

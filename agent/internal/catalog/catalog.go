@@ -9,19 +9,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // Validator knows the stage types.
 type Validator interface {
-	// ValidateStage says whether anybody provides the stage type, and what is wrong or odd about a configuration of it.
+	// ValidateStage says whether anybody provides the stage type, and what is wrong or odd about a configuration of it:
+	// the stage without refId, type, name and requisites.
 	ValidateStage(ctx context.Context, stageType string, config map[string]any) (known bool, findings []string)
 }
 
-// Catalog keeps applications and pipelines in a store.
+// Catalog keeps applications and pipelines in a store. What a caller did wrong is a *spinnaker.Error.
+//
+// Methods with a store.Tx take part in a transaction of the caller's; the others have their own.
 type Catalog struct {
 	store  store.Store
 	stages Validator
@@ -40,8 +41,6 @@ func audit(tx store.Tx, user, action, target string) error {
 
 // millis is a time stamp as applications and pipelines hold it: a text of milliseconds.
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
-
-func newID() string { return uuid.NewString() }
 
 // view reads from the store and turns a missing row into the API's 404 text.
 func (c *Catalog) view(ctx context.Context, read func(store.Reader) error, missing string, args ...any) error {
@@ -80,9 +79,12 @@ func (c *Catalog) Pipelines(ctx context.Context, application string) (pipelines 
 	if err != nil || application == "" {
 		return pipelines, err
 	}
-	for i := range pipelines {
-		if pipelines[i], err = pipelines[i].With(map[string]any{"index": i}); err != nil {
-			return nil, err
+	for i, p := range pipelines {
+		if p.Index != nil && *p.Index == i {
+			continue
+		}
+		if pipelines[i], err = p.With(map[string]any{"index": i}); err != nil {
+			return nil, fmt.Errorf("number pipeline %q of application %q: %w", p.Name, application, err)
 		}
 	}
 	return pipelines, nil
@@ -123,78 +125,14 @@ func find(r store.Reader, application, nameOrID string) (spinnaker.Pipeline, err
 	return spinnaker.Pipeline{}, spinnaker.NotFound("Pipeline configuration not found (nameOrId: %s in application %s)", nameOrID, application)
 }
 
-// PipelineHistory lists the versions of a configuration, newest first.
+// PipelineHistory lists the versions of a configuration, newest first. It outlives the configuration.
 func (c *Catalog) PipelineHistory(ctx context.Context, id string, limit int) (versions []spinnaker.Pipeline, err error) {
 	err = c.store.View(ctx, func(r store.Reader) (err error) {
 		versions, err = r.PipelineHistory(id, limit)
 		return err
 	})
-	return versions, err
-}
-
-// update runs a change and returns what it returns.
-func update[T any](ctx context.Context, s store.Store, change func(tx store.Tx) (T, error)) (T, error) {
-	var value T
-	err := s.Update(ctx, func(tx store.Tx) (err error) {
-		value, err = change(tx)
-		return err
-	})
-	return value, err
-}
-
-// SavePipelineNow saves a configuration in a transaction of its own and says what is odd about it.
-func (c *Catalog) SavePipelineNow(ctx context.Context, user string, p spinnaker.Pipeline, staleCheck bool) (spinnaker.Pipeline, []string, error) {
-	warnings := c.warnings(ctx, p)
-	stored, err := update(ctx, c.store, func(tx store.Tx) (spinnaker.Pipeline, error) {
-		return c.SavePipeline(tx, p, staleCheck, user)
-	})
-	return stored, warnings, err
-}
-
-// UpdatePipelineNow saves the configuration with that id, which must exist.
-func (c *Catalog) UpdatePipelineNow(ctx context.Context, user, id string, p spinnaker.Pipeline, staleCheck bool) (spinnaker.Pipeline, []string, error) {
-	if p.ID != "" && p.ID != id {
-		return p, nil, spinnaker.Invalid("The provided id %s doesn't match the existing pipeline id %s", p.ID, id)
+	if err == nil && len(versions) == 0 {
+		err = spinnaker.NotFound("Pipeline configuration not found (id: %s)", id)
 	}
-	warnings := c.warnings(ctx, p)
-	stored, err := update(ctx, c.store, func(tx store.Tx) (spinnaker.Pipeline, error) {
-		if _, err := tx.Pipeline(id); errors.Is(err, store.ErrNotFound) {
-			return p, spinnaker.Invalid("Pipeline configuration not found (id: %s)", id)
-		} else if err != nil {
-			return p, err
-		}
-		withID, err := p.With(map[string]any{"id": id})
-		if err != nil {
-			return p, err
-		}
-		return c.SavePipeline(tx, withID, staleCheck, user)
-	})
-	return stored, warnings, err
-}
-
-// DeletePipelineNow deletes a configuration by name in a transaction of its own.
-func (c *Catalog) DeletePipelineNow(ctx context.Context, user, application, name string) error {
-	return c.store.Update(ctx, func(tx store.Tx) error { return c.DeletePipeline(tx, application, name, user) })
-}
-
-// ReorderPipelines sets the places of configurations of an application.
-func (c *Catalog) ReorderPipelines(ctx context.Context, user, application string, idsToIndices map[string]int) error {
-	return c.store.Update(ctx, func(tx store.Tx) error {
-		for id, place := range idsToIndices {
-			p, err := tx.Pipeline(id)
-			if errors.Is(err, store.ErrNotFound) || err == nil && p.Application != application {
-				return spinnaker.NotFound("No pipeline of id %s found", id)
-			}
-			if err != nil {
-				return err
-			}
-			if p, err = p.With(map[string]any{"index": place}); err != nil {
-				return err
-			}
-			if err := tx.PutPipeline(p); err != nil {
-				return fmt.Errorf("reorder pipeline %q: %w", p.Name, err)
-			}
-		}
-		return audit(tx, user, "reorderPipelines", application)
-	})
+	return versions, err
 }

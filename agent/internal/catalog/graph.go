@@ -9,8 +9,12 @@ import (
 )
 
 // checkGraph refuses stages that could never run, or never end: refIds used twice, requisites that are not there, cycles.
-// Deck never returns from drawing a cycle.
+// Deck never returns from drawing a cycle. Stages that have no refIds at all run one after the other, whatever their
+// requisites say.
 func checkGraph(p spinnaker.Pipeline) error {
+	if !slices.ContainsFunc(p.Stages, func(s spinnaker.StageConfig) bool { return s.RefID != "" }) {
+		return nil
+	}
 	byRef := map[string]spinnaker.StageConfig{}
 	var faults []string
 	for i, stage := range p.Stages {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -26,18 +29,7 @@ func (c *Catalog) SavePipeline(tx store.Tx, p spinnaker.Pipeline, staleCheck boo
 	if staleCheck && exists && stored.UpdateTS != p.UpdateTS {
 		return p, spinnaker.Invalid("The submitted pipeline is stale.  submitted updateTs %s does not match stored updateTs %s", p.UpdateTS, stored.UpdateTS)
 	}
-	members := map[string]any{"name": name, "application": application, "updateTs": millis(tx.Now()), "lastModifiedBy": user,
-		"createTs": millis(tx.Now()), "triggers": withCronIDs(p)}
-	if p.ID == "" {
-		members["id"] = newID()
-	}
-	if exists {
-		members["createTs"] = stored.Document["createTs"]
-		if p.Index == nil && stored.Index != nil {
-			members["index"] = *stored.Index
-		}
-	}
-	if p, err = p.With(members); err != nil {
+	if p, err = stamped(p, stored, application, name, user, tx.Now()); err != nil {
 		return p, spinnaker.Invalid("%v", err)
 	}
 	err = tx.PutPipeline(p)
@@ -50,6 +42,28 @@ func (c *Catalog) SavePipeline(tx store.Tx, p spinnaker.Pipeline, staleCheck boo
 	return p, audit(tx, user, "savePipeline", application+"/"+name)
 }
 
+// stamped is a configuration with the members that saving sets. stored is the one that it replaces, if any.
+func stamped(p, stored spinnaker.Pipeline, application, name, user string, now time.Time) (spinnaker.Pipeline, error) {
+	members := map[string]any{
+		"name": name, "application": application, "triggers": withCronIDs(p),
+		"createTs": millis(now), "updateTs": millis(now), "lastModified": now.UnixMilli(), "lastModifiedBy": user,
+	}
+	if p.ID == "" {
+		members["id"] = uuid.NewString()
+	}
+	if p.Document["schema"] == nil {
+		members["schema"] = "1"
+	}
+	if stored.ID != "" {
+		members["createTs"] = stored.Document["createTs"]
+	}
+	if p.Index == nil && stored.Index != nil {
+		members["index"] = *stored.Index
+	}
+	return p.With(members)
+}
+
+// storedPipeline returns the configuration with that id, if there is one.
 func storedPipeline(tx store.Tx, id string) (p spinnaker.Pipeline, exists bool, err error) {
 	if id == "" {
 		return p, false, nil
@@ -67,7 +81,7 @@ func withCronIDs(p spinnaker.Pipeline) []any {
 	for i, t := range p.Triggers {
 		if t.Type() == "cron" && (p.ID == "" || t.Text("id") == "") {
 			t = spinnaker.Clone(t)
-			t["id"] = newID()
+			t["id"] = uuid.NewString()
 		}
 		triggers[i] = map[string]any(t)
 	}
@@ -86,25 +100,81 @@ func (c *Catalog) DeletePipeline(tx store.Tx, application, name, user string) er
 			continue
 		}
 		if err := tx.DeletePipeline(p.ID); err != nil {
-			return fmt.Errorf("delete pipeline %q of application %q: %w", name, application, err)
+			return fmt.Errorf("delete pipeline %q of application %q: %w", p.Name, application, err)
 		}
-		return audit(tx, user, "deletePipeline", application+"/"+name)
+		return audit(tx, user, "deletePipeline", application+"/"+p.Name)
 	}
 	return nil
 }
 
-// warnings are what is odd about a configuration: it is saved all the same.
-func (c *Catalog) warnings(ctx context.Context, p spinnaker.Pipeline) []string {
-	var out []string
-	for i, stage := range p.Stages {
-		where := fmt.Sprintf("stages[%d] (%s)", i, stage.Name)
-		known, findings := c.stages.ValidateStage(ctx, stage.Type, stage.Context)
-		if !known {
-			out = append(out, fmt.Sprintf("%s: nobody provides stage type %q now: install its plugin before the pipeline runs", where, stage.Type))
-		}
-		for _, finding := range findings {
-			out = append(out, where+": "+finding)
-		}
+// update runs a change and returns what it returns.
+func update[T any](ctx context.Context, s store.Store, change func(tx store.Tx) (T, error)) (T, error) {
+	var value T
+	err := s.Update(ctx, func(tx store.Tx) (err error) {
+		value, err = change(tx)
+		return err
+	})
+	return value, err
+}
+
+// SavePipelineNow saves a configuration in a transaction of its own and says what is odd about it.
+func (c *Catalog) SavePipelineNow(ctx context.Context, user string, p spinnaker.Pipeline, staleCheck bool) (spinnaker.Pipeline, []string, error) {
+	warnings := c.warnings(ctx, p)
+	stored, err := update(ctx, c.store, func(tx store.Tx) (spinnaker.Pipeline, error) {
+		return c.SavePipeline(tx, p, staleCheck, user)
+	})
+	return stored, warnings, err
+}
+
+// UpdatePipelineNow saves the configuration with that id, which must exist.
+func (c *Catalog) UpdatePipelineNow(ctx context.Context, user, id string, p spinnaker.Pipeline, staleCheck bool) (spinnaker.Pipeline, []string, error) {
+	if p.ID != "" && p.ID != id {
+		return p, nil, spinnaker.Invalid("The provided id %s doesn't match the existing pipeline id %s", p.ID, id)
 	}
-	return out
+	warnings := c.warnings(ctx, p)
+	stored, err := update(ctx, c.store, func(tx store.Tx) (spinnaker.Pipeline, error) {
+		if _, err := tx.Pipeline(id); errors.Is(err, store.ErrNotFound) {
+			return p, spinnaker.Invalid("Pipeline configuration not found (id: %s)", id)
+		} else if err != nil {
+			return p, err
+		}
+		withID, err := p.With(map[string]any{"id": id})
+		if err != nil {
+			return p, err
+		}
+		return c.SavePipeline(tx, withID, staleCheck, user)
+	})
+	return stored, warnings, err
+}
+
+// DeletePipelineNow deletes a configuration by name in a transaction of its own.
+func (c *Catalog) DeletePipelineNow(ctx context.Context, user, application, name string) error {
+	return c.store.Update(ctx, func(tx store.Tx) error { return c.DeletePipeline(tx, application, name, user) })
+}
+
+// ReorderPipelines sets the places of configurations of an application.
+func (c *Catalog) ReorderPipelines(ctx context.Context, user, application string, idsToIndices map[string]int) error {
+	application = strings.ToLower(application)
+	return c.store.Update(ctx, func(tx store.Tx) error {
+		for id, place := range idsToIndices {
+			if err := move(tx, application, id, place); err != nil {
+				return err
+			}
+		}
+		return audit(tx, user, "reorderPipelines", application)
+	})
+}
+
+func move(tx store.Tx, application, id string, place int) error {
+	p, err := tx.Pipeline(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Application != application {
+		return spinnaker.NotFound("No pipeline of id %s found", id)
+	}
+	if err != nil {
+		return err
+	}
+	if p, err = p.With(map[string]any{"index": place}); err != nil {
+		return fmt.Errorf("reorder pipeline %q of application %q: %w", p.Name, application, err)
+	}
+	return tx.PutPipeline(p)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // index holds the live triggers of one generation of the store. It never changes.
@@ -14,7 +15,7 @@ type index struct {
 	armed      map[trigger.Key][]trigger.Armed
 }
 
-// Armed returns the live triggers of a key, as of the reader's state.
+// Armed returns the live triggers of a key, as of the reader's state. They are shared: nobody may change them.
 func (c *Catalog) Armed(r store.Reader, key trigger.Key) ([]trigger.Armed, error) {
 	ix, err := c.indexOf(r)
 	if err != nil {
@@ -58,6 +59,11 @@ func (c *Catalog) indexOf(r store.Reader) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.index = newIndex(generation, pipelines)
+	return c.index, nil
+}
+
+func newIndex(generation int64, pipelines []spinnaker.Pipeline) *index {
 	ix := &index{generation, map[trigger.Key][]trigger.Armed{}}
 	for _, p := range pipelines {
 		if p.Disabled {
@@ -71,6 +77,5 @@ func (c *Catalog) indexOf(r store.Reader) (*index, error) {
 			ix.armed[key] = append(ix.armed[key], trigger.Armed{Pipeline: p, Trigger: t, Name: trigger.Name(t, i)})
 		}
 	}
-	c.index = ix
-	return ix, nil
+	return ix
 }

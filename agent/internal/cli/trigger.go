@@ -202,10 +202,7 @@ func printChanges(out io.Writer, execution *spinnaker.Execution, shown map[strin
 		if stage.Status == spinnaker.NotStarted {
 			continue
 		}
-		line := string(stage.Status)
-		if message, _ := stage.Context["message"].(string); message != "" {
-			line += "  " + message
-		}
+		line := stage.Progress()
 		if shown[stage.ID] == line {
 			continue
 		}
@@ -219,37 +216,5 @@ func verdict(execution *spinnaker.Execution) error {
 	if execution.Status == spinnaker.Succeeded {
 		return nil
 	}
-	text := fmt.Sprintf("execution %s ended %s", execution.ID, execution.Status)
-	if execution.CancellationReason != "" {
-		text += ": " + execution.CancellationReason
-	}
-	for _, stage := range execution.Stages {
-		if !stage.Status.Failed() {
-			continue
-		}
-		text += fmt.Sprintf("\nstage %q is %s", stage.Name, stage.Status)
-		for _, reason := range stageErrors(stage) {
-			text += "\n  " + reason
-		}
-	}
-	return errors.New(text)
-}
-
-// stageErrors are the sentences of a stage's exception.
-func stageErrors(stage *spinnaker.Stage) []string {
-	exception, _ := stage.Context["exception"].(map[string]any)
-	details, _ := exception["details"].(map[string]any)
-	list, _ := details["errors"].([]any)
-	var texts []string
-	for _, item := range list {
-		if text, ok := item.(string); ok {
-			texts = append(texts, text)
-		}
-	}
-	if len(texts) == 0 {
-		if text, _ := details["error"].(string); text != "" {
-			texts = append(texts, text)
-		}
-	}
-	return texts
+	return errors.New(execution.Failure())
 }

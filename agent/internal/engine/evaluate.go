@@ -111,7 +111,7 @@ func EvaluateContext(ctx context.Context, expressions *spel.Engine, ex *Executio
 		return Evaluation{}
 	}
 	given, summary := expressions.EvalDocument(ctx, shield(document, literals), Env(ex.Execution, stage))
-	evaluated, _ := unshield(given).(map[string]any)
+	evaluated, _ := unshield(given, literals).(map[string]any)
 	for _, key := range left {
 		if value, ok := stage.Context[key]; ok {
 			evaluated[key] = value
@@ -190,48 +190,52 @@ func walk(value any, visit func(string)) {
 	}
 }
 
-// literal hides a text from evaluation.
-type literal string
-
 // shield returns a value in which the given texts are hidden from evaluation.
 func shield(value any, literals []string) any {
-	if len(literals) == 0 {
-		return value
+	return replace(value, func(text string) string {
+		if i := slices.Index(literals, text); i >= 0 {
+			return hidden(i)
+		}
+		return text
+	})
+}
+
+// unshield brings the hidden texts back.
+func unshield(value any, literals []string) any {
+	shown := make(map[string]string, len(literals))
+	for i, text := range literals {
+		shown[hidden(i)] = text
 	}
-	return replace(value, func(leaf any) any {
-		if text, ok := leaf.(string); ok && slices.Contains(literals, text) {
-			return literal(text)
+	return replace(value, func(text string) string {
+		if literal, ok := shown[text]; ok {
+			return literal
 		}
-		return leaf
+		return text
 	})
 }
 
-func unshield(value any) any {
-	return replace(value, func(leaf any) any {
-		if text, ok := leaf.(literal); ok {
-			return string(text)
-		}
-		return leaf
-	})
-}
+// hidden stands for the literal with that index. No text of a pipeline begins with a zero byte.
+func hidden(index int) string { return fmt.Sprintf("\x00%d", index) }
 
-// replace copies a JSON value with its leaves replaced.
-func replace(value any, leaf func(any) any) any {
+// replace copies a JSON value with its texts replaced, but not its keys.
+func replace(value any, text func(string) string) any {
 	switch v := value.(type) {
+	case string:
+		return text(v)
 	case []any:
 		out := make([]any, len(v))
 		for i, item := range v {
-			out[i] = replace(item, leaf)
+			out[i] = replace(item, text)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key, item := range v {
-			out[key] = replace(item, leaf)
+			out[key] = replace(item, text)
 		}
 		return out
 	default:
-		return leaf(v)
+		return v
 	}
 }
 

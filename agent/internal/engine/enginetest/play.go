@@ -320,11 +320,15 @@ func (g *game) nextDue(end time.Time) (time.Time, *spinnaker.Stage) {
 	at := end
 	for _, stage := range g.ex.Stages {
 		w := g.ex.Work[stage.ID]
-		if w == nil || w.Due.IsZero() || !w.Due.After(g.clock) || w.Due.After(at) {
+		if w == nil || w.Phase == engine.PhaseIdle {
 			continue
 		}
-		if first == nil || w.Due.Before(at) {
-			first, at = stage, w.Due
+		due := w.Due
+		if !due.After(g.clock) {
+			due = w.Deadline // the step is late; the time-out comes all the same
+		}
+		if due.After(g.clock) && !due.After(at) && (first == nil || due.Before(at)) {
+			first, at = stage, due
 		}
 	}
 	return at, first

@@ -23,7 +23,7 @@ type File struct {
 
 // Limits bound what Read accepts, so that a small archive cannot unpack into a large one.
 type Limits struct {
-	// Total is the most bytes that the archive may have once decompressed, File the most of one file.
+	// Total is the most bytes that the archive may have, as it comes and once decompressed; File the most of one file.
 	Total, File int64
 	// Files is the largest number of files.
 	Files int
@@ -45,12 +45,11 @@ type Content struct {
 // Read reads a tar archive, compressed with gzip or not. Entries that would lie outside the archive's root, and
 // archives beyond the limits, are errors.
 func Read(r io.Reader, limits Limits) (*Content, error) {
-	stream, err := decompress(bufio.NewReader(r))
+	stream, err := decompress(bufio.NewReader(bound(r, limits.Total)))
 	if err != nil {
 		return nil, err
 	}
-	bounded := &boundedReader{r: stream, left: limits.Total, limit: limits.Total}
-	entries := tar.NewReader(bounded)
+	entries := tar.NewReader(bound(stream, limits.Total))
 	content := &Content{}
 	index := map[string]int{}
 	var total int64
@@ -160,6 +159,10 @@ type boundedReader struct {
 	left, limit int64
 }
 
+func bound(r io.Reader, limit int64) *boundedReader {
+	return &boundedReader{r: r, left: limit, limit: limit}
+}
+
 func (b *boundedReader) Read(p []byte) (int, error) {
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
@@ -173,5 +176,5 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 }
 
 func tooLarge(limit int64) error {
-	return fmt.Errorf("it decompresses to more than the limit of %d bytes", limit)
+	return fmt.Errorf("it has, or decompresses to, more than the limit of %d bytes", limit)
 }

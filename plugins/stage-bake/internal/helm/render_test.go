@@ -151,11 +151,12 @@ func TestWarnings(t *testing.T) {
 		{name: "false as text", chart: oneObject + "-- values.yaml --\ningress: {enabled: true}\n",
 			change: func(r *helm.Request) { r.Overrides.Entries = map[string]any{"ingress.enabled": "false"} },
 			want:   []string{`override "ingress.enabled" is the text "false", which templates take for true. Set rawOverrides to pass a boolean`}},
+		{name: "schema of a known draft", chart: oneObject + "-- values.schema.json --\n" + `{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}`},
 		{name: "schema with references", chart: oneObject + "-- values.schema.json --\n" +
 			`{"properties": {"a": {"$ref": "http://127.0.0.1:1/x.json"}, "b": {"$ref": "file:///etc/hostname"}}}`,
 			want: []string{
-				`values.schema.json of chart "web" refers to http://127.0.0.1:1/x.json, which a bake does not load: that part is not checked`,
-				`values.schema.json of chart "web" refers to file:///etc/hostname, which a bake does not load: that part is not checked`}},
+				`values.schema.json of chart "web" refers to file:///etc/hostname, which a bake does not load: that part is not checked`,
+				`values.schema.json of chart "web" refers to http://127.0.0.1:1/x.json, which a bake does not load: that part is not checked`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -69,6 +69,7 @@ func validate(c *chart.Chart, values map[string]any, warnings *[]string) (string
 	if err != nil {
 		return "", err
 	}
+	slices.Sort(loader.refused)
 	for _, url := range loader.refused {
 		warning := fmt.Sprintf("values.schema.json of chart %q refers to %s, which a bake does not load: that part is not checked", c.Name(), url)
 		if !slices.Contains(*warnings, warning) {

@@ -1,4 +1,4 @@
-package main
+package world
 
 import (
 	"bufio"
@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,46 +26,48 @@ import (
 // clusterStart bounds the start of the test cluster's process.
 const clusterStart = 2 * time.Minute
 
-// cluster is where the demo deploys to.
-type cluster struct {
+// Cluster is where is deployed to.
+type Cluster struct {
 	// binary is the test cluster's executable; empty for the user's own cluster.
 	binary string
 	// dir is the running test cluster's folder.
-	dir        string
-	kubeconfig string
+	dir string
+	// Kubeconfig is a file that gives access.
+	Kubeconfig string
 	registry   string
 	ecr        string
 	objects    dynamic.Interface
 }
 
-// own says whether this is a cluster of the user's.
-func (c *cluster) own() bool { return c.binary == "" }
+// Own says whether this is a cluster of the user's.
+func (c *Cluster) Own() bool { return c.binary == "" }
 
-// findCluster returns the user's cluster, or the test cluster if it is built, else nil.
-func (d *show) findCluster(ctx context.Context) (*cluster, error) {
-	if d.options.kubeconfig != "" {
-		say("using the cluster of %s; the image is the public %s, so nothing is pushed and no registry is asked",
-			d.options.kubeconfig, publicImage)
-		path, err := filepath.Abs(d.options.kubeconfig)
-		return &cluster{kubeconfig: path}, err
-	}
-	out, err := exec.CommandContext(ctx, repository("scripts", "testcluster", "build.sh"), "--find").Output()
+// OwnCluster is a cluster of the user's.
+func OwnCluster(kubeconfig string) (*Cluster, error) {
+	path, err := filepath.Abs(kubeconfig)
+	return &Cluster{Kubeconfig: path}, err
+}
+
+// FindCluster returns the test cluster if it is built, else nil.
+func (w *World) FindCluster(ctx context.Context) (*Cluster, error) {
+	out, err := exec.CommandContext(ctx, w.script(), "--find").Output()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return nil, fmt.Errorf("look for the test cluster: %w", err)
 	}
 	if err != nil {
-		say("the test cluster is not built yet; that takes minutes, once")
 		return nil, nil
 	}
-	return &cluster{binary: strings.TrimSpace(string(out))}, nil
+	return &Cluster{binary: strings.TrimSpace(string(out))}, nil
 }
 
-// buildCluster builds the test cluster and tells how far it is.
-func (d *show) buildCluster(ctx context.Context) (*cluster, error) {
-	build := exec.CommandContext(ctx, repository("scripts", "testcluster", "build.sh"))
-	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) }
+// BuildCluster builds the test cluster and tells progress how far it is.
+func (w *World) BuildCluster(ctx context.Context, progress io.Writer) (*Cluster, error) {
+	build := exec.CommandContext(ctx, w.script())
+	// The whole group: bash itself waits for its compiler before it takes a signal.
+	build.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	build.Cancel = func() error { return syscall.Kill(-build.Process.Pid, syscall.SIGTERM) }
 	var path bytes.Buffer
-	build.Stdout, build.Stderr = &path, os.Stdout
+	build.Stdout, build.Stderr = &path, progress
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build the test cluster: %w", err)
 	}
@@ -71,17 +75,17 @@ func (d *show) buildCluster(ctx context.Context) (*cluster, error) {
 	if len(lines) == 0 {
 		return nil, fmt.Errorf("build the test cluster: build.sh named no executable")
 	}
-	return &cluster{binary: lines[len(lines)-1]}, nil
+	return &Cluster{binary: lines[len(lines)-1]}, nil
 }
 
-// useCluster starts the test cluster if it is that, and makes the namespace.
-func (d *show) useCluster(ctx context.Context, c *cluster) error {
-	if !c.own() {
-		if err := d.serveCluster(ctx, c); err != nil {
+// UseCluster starts the test cluster if it is that, and makes the namespace.
+func (w *World) UseCluster(ctx context.Context, c *Cluster) error {
+	if !c.Own() {
+		if err := w.serveCluster(ctx, c); err != nil {
 			return err
 		}
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("read the kubeconfig: %w", err)
 	}
@@ -89,19 +93,19 @@ func (d *show) useCluster(ctx context.Context, c *cluster) error {
 		return err
 	}
 	ns := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace",
-		"metadata": map[string]any{"name": namespace}}}
+		"metadata": map[string]any{"name": Namespace}}}
 	_, err = c.objects.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}).Create(ctx, ns, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create the namespace %s: %w", namespace, err)
+		return fmt.Errorf("create the namespace %s: %w", Namespace, err)
 	}
-	d.cluster = c
+	w.Cluster = c
 	return nil
 }
 
 // serveCluster runs the test cluster until the demo ends: it stops when its standard input does.
-func (d *show) serveCluster(ctx context.Context, c *cluster) error {
-	c.dir = filepath.Join(d.dir, "cluster")
-	logPath := filepath.Join(d.dir, "cluster.log")
+func (w *World) serveCluster(ctx context.Context, c *Cluster) error {
+	c.dir = filepath.Join(w.Dir, "cluster")
+	logPath := filepath.Join(w.Dir, "cluster.log")
 	log, err := os.Create(logPath)
 	if err != nil {
 		return err
@@ -109,13 +113,14 @@ func (d *show) serveCluster(ctx context.Context, c *cluster) error {
 	defer log.Close()
 	serve := exec.Command(c.binary, "serve", "--dir", c.dir, "--stdin-eof")
 	serve.Stderr = log
-	ready, err := d.startChild(serve)
+	process, err := startChild(serve)
 	if err != nil {
 		return fmt.Errorf("start the test cluster: %w", err)
 	}
+	w.closers = append(w.closers, process.stop)
 	started := make(chan bool, 1)
 	go func() {
-		lines := bufio.NewScanner(ready)
+		lines := bufio.NewScanner(process.stdout)
 		for lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "READY") {
 				started <- true
@@ -126,11 +131,7 @@ func (d *show) serveCluster(ctx context.Context, c *cluster) error {
 	select {
 	case ok := <-started:
 		if !ok {
-			text, readErr := os.ReadFile(logPath)
-			if readErr != nil {
-				return readErr
-			}
-			return fmt.Errorf("the test cluster ended before it was ready:\n%s", lastLines(text))
+			return fmt.Errorf("the test cluster ended before it was ready:\n%s", lastLines(logPath))
 		}
 	case <-time.After(clusterStart):
 		return fmt.Errorf("the test cluster was not ready after %v", clusterStart)
@@ -145,23 +146,26 @@ func (d *show) serveCluster(ctx context.Context, c *cluster) error {
 	if err := json.Unmarshal(data, &endpoints); err != nil {
 		return fmt.Errorf("endpoints.json: %w", err)
 	}
-	c.kubeconfig, c.registry, c.ecr = endpoints.Kubeconfig, endpoints.Registry, endpoints.ECR
-	say("Kubernetes API server at %s, registry at %s, ECR stub at %s", endpoints.APIServer, c.registry, c.ecr)
+	c.Kubeconfig, c.registry, c.ecr = endpoints.Kubeconfig, endpoints.Registry, endpoints.ECR
+	w.Say("Kubernetes API server at %s, registry at %s, ECR stub at %s", endpoints.APIServer, c.registry, c.ecr)
 	return nil
 }
 
-// push pushes an image to the registry and returns its full name in ECR.
-func (c *cluster) push(ctx context.Context, name string) (string, error) {
-	if c.own() {
-		return publicImage, nil
+// script builds the test cluster.
+func (w *World) script() string { return filepath.Join(w.Root, "scripts", "testcluster", "build.sh") }
+
+// Push pushes an image to the registry and returns its full name in ECR.
+func (c *Cluster) Push(ctx context.Context, name string) (string, error) {
+	if c.Own() {
+		return PublicImage, nil
 	}
 	out, err := exec.CommandContext(ctx, c.binary, "push", "--dir", c.dir, name).Output()
 	if err != nil {
 		return "", fmt.Errorf("push %s: %w", name, err)
 	}
-	for line := range strings.Lines(string(out)) {
-		if image := strings.TrimSpace(line); strings.HasPrefix(image, c.registry+"/") {
-			return image, nil
+	for _, word := range strings.Fields(string(out)) {
+		if strings.HasPrefix(word, c.registry+"/") {
+			return word, nil
 		}
 	}
 	return "", fmt.Errorf("push %s: no name on %s in the answer:\n%s", name, c.registry, out)
@@ -174,16 +178,16 @@ var kinds = [...]schema.GroupVersionResource{
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 }
 
-// deployed lists the objects in the namespace that belong to the application.
-func (c *cluster) deployed(ctx context.Context) ([]unstructured.Unstructured, error) {
+// Deployed lists the objects in the namespace that belong to the application.
+func (c *Cluster) Deployed(ctx context.Context) ([]unstructured.Unstructured, error) {
 	var all []unstructured.Unstructured
 	for _, kind := range kinds {
-		list, err := c.objects.Resource(kind).Namespace(namespace).List(ctx, metav1.ListOptions{})
+		list, err := c.objects.Resource(kind).Namespace(Namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", kind.Resource, err)
 		}
 		for _, object := range list.Items {
-			if object.GetAnnotations()["moniker.spinnaker.io/application"] == application {
+			if object.GetAnnotations()["moniker.spinnaker.io/application"] == Application {
 				all = append(all, object)
 			}
 		}
@@ -191,9 +195,9 @@ func (c *cluster) deployed(ctx context.Context) ([]unstructured.Unstructured, er
 	return all, nil
 }
 
-// image reads the image of the application's Deployment.
-func (c *cluster) image(ctx context.Context) (string, error) {
-	objects, err := c.deployed(ctx)
+// Image reads the image of the application's Deployment.
+func (c *Cluster) Image(ctx context.Context) (string, error) {
+	objects, err := c.Deployed(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -210,5 +214,5 @@ func (c *cluster) image(ctx context.Context) (string, error) {
 			return image, nil
 		}
 	}
-	return "", fmt.Errorf("no Deployment of %s in namespace %s", application, namespace)
+	return "", fmt.Errorf("no Deployment of %s in namespace %s", Application, Namespace)
 }

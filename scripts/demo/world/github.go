@@ -1,6 +1,7 @@
-package main
+package world
 
 import (
+	"bytes"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -8,20 +9,21 @@ import (
 	"time"
 )
 
-// github is a server with files, in the shape of GitHub's contents API.
-type github struct {
+// GitHub is a server with files, in the shape of GitHub's contents API.
+type GitHub struct {
+	// URL is the server's address.
 	URL    string
 	server *http.Server
 	served chan error
 }
 
 // newGitHub serves files by name.
-func newGitHub(files map[string][]byte) (*github, error) {
+func newGitHub(files map[string][]byte) (*GitHub, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	g := &github{URL: "http://" + listener.Addr().String(), served: make(chan error, 1)}
+	g := &GitHub{URL: "http://" + listener.Addr().String(), served: make(chan error, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /repos/gennaker/charts/contents/{name}", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("name")
@@ -30,9 +32,12 @@ func newGitHub(files map[string][]byte) (*github, error) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(map[string]string{"name": name, "download_url": g.URL + "/raw/" + name}); err != nil {
-			say("GitHub-shaped server: %v", err)
+		answer, err := json.Marshal(map[string]string{"name": name, "download_url": g.URL + "/raw/" + name})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
 		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(answer))
 	})
 	mux.HandleFunc("GET /raw/{name}", func(w http.ResponseWriter, r *http.Request) {
 		data, ok := files[r.PathValue("name")]
@@ -40,9 +45,7 @@ func newGitHub(files map[string][]byte) (*github, error) {
 			http.NotFound(w, r)
 			return
 		}
-		if _, err := w.Write(data); err != nil {
-			say("GitHub-shaped server: %v", err)
-		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 	})
 	g.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { g.served <- g.server.Serve(listener) }()
@@ -50,12 +53,12 @@ func newGitHub(files map[string][]byte) (*github, error) {
 }
 
 // Reference is what an artifact of type github/file calls a file.
-func (g *github) Reference(name string) string {
+func (g *GitHub) Reference(name string) string {
 	return strings.Join([]string{g.URL, "repos/gennaker/charts/contents", name}, "/")
 }
 
 // Close ends the server.
-func (g *github) Close() error {
+func (g *GitHub) Close() error {
 	err := g.server.Close()
 	<-g.served
 	return err
