@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 CLI     := github.com/gennaker/gennaker/agent/internal/cli
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(CLI).version=$(VERSION) -X main.version=$(VERSION)"
-PLUGINS := stage-bake stage-deploy stage-test
+PLUGINS := $(notdir $(wildcard plugins/stage-*))
 N       ?= 30
 
 .PHONY: help

@@ -182,6 +182,30 @@ func TestCrumbs(t *testing.T) {
 	})
 }
 
+func TestTestReport(t *testing.T) {
+	server := serve(t, jenkinstest.Options{})
+	job := server.Job("cart", jenkinstest.Freestyle)
+	long := strings.Repeat("ü", 5000)
+	job.Start(jenkinstest.StartOptions{Tests: &jenkinstest.TestCount{Failed: 3, Skipped: 1, Total: 10, Failures: []jenkinstest.TestFailure{
+		{Class: "a.B", Name: "one", Details: "want 1"}, {Class: "a.B", Name: "two", Details: long}, {Class: "a.B", Name: "three"},
+	}}}).Finish("UNSTABLE")
+	job.Finished("SUCCESS")
+	client := connect(t, server, nil)
+	report := must[jenkins.TestReport](t)(client.TestReport(t.Context(), "cart", 1, 2))
+	if report.Passed != 6 || report.Failed != 3 || report.Skipped != 1 || len(report.Failures) != 2 {
+		t.Errorf("%+v", report)
+	}
+	if first := report.Failures[0]; first != (jenkins.TestFailure{Class: "a.B", Name: "one", Details: "want 1"}) {
+		t.Errorf("%+v", first)
+	}
+	if details := report.Failures[1].Details; len(details) > 2100 || !strings.HasSuffix(details, "ü…") {
+		t.Errorf("%d bytes", len(details))
+	}
+	if _, err := client.TestReport(t.Context(), "cart", 2, 2); jenkins.KindOf(err) != jenkins.KindNotFound {
+		t.Errorf("no report: %v", err)
+	}
+}
+
 func TestProperties(t *testing.T) {
 	server := serve(t, jenkinstest.Options{})
 	job := server.Job("team/app", jenkinstest.Freestyle)

@@ -12,6 +12,9 @@ import (
 // are under "allBuilds".
 const maxListed = 100
 
+// maxDuration bounds absurd durations, so that times stay computable.
+const maxDuration = 100 * 365 * 24 * time.Hour
+
 // Run is a build as lists of builds show it.
 type Run struct {
 	RunState
@@ -29,7 +32,7 @@ func (r Run) Ended() time.Time { return r.Timestamp.Add(r.Duration) }
 // igor GenericBuild), its parameters and its causes.
 type Build struct {
 	Run
-	Job         string      `json:"job"` // full name
+	Job         string      `json:"job"` // full name, in the master's spelling
 	Description string      `json:"description,omitempty"`
 	Artifacts   []Artifact  `json:"artifacts"`
 	Tests       []Tests     `json:"tests,omitempty"`
@@ -119,7 +122,32 @@ func (c *Client) Build(ctx context.Context, job string, number int) (Build, erro
 	if err != nil {
 		return Build{}, err
 	}
-	return answer.build(job), nil
+	return answer.build(spelling(job, answer.URL)), nil
+}
+
+// spelling gives a job's full name as the master spells it, which may differ in
+// case from what was asked. Only the address of a build tells it; an address
+// that names another job is not believed.
+func spelling(job, buildURL string) string {
+	u, err := url.Parse(buildURL)
+	if err != nil {
+		return job
+	}
+	segments := strings.Split(strings.Trim(u.EscapedPath(), "/"), "/")
+	names := make([]string, strings.Count(job, "/")+1)
+	first := len(segments) - 1 - 2*len(names) // of "job/a/job/b/12"
+	if first < 0 {
+		return job
+	}
+	for i := range names {
+		if names[i], err = url.PathUnescape(segments[first+2*i+1]); err != nil {
+			return job
+		}
+	}
+	if name := strings.Join(names, "/"); strings.EqualFold(name, job) {
+		return name
+	}
+	return job
 }
 
 // RunOf reads one build without what makes Jenkins touch its disk.
@@ -149,7 +177,7 @@ func buildPath(job string, number int) string {
 func (w wireRun) run() Run {
 	return Run{
 		RunState: w.state(),
-		Duration: time.Duration(w.Duration) * time.Millisecond,
+		Duration: time.Duration(min(max(w.Duration, 0), maxDuration.Milliseconds())) * time.Millisecond,
 		URL:      w.URL, DisplayName: w.DisplayName, FullDisplayName: w.FullDisplayName, QueueID: w.QueueID,
 	}
 }

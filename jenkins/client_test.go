@@ -74,7 +74,7 @@ func FuzzNames(f *testing.F) {
 	f.Add("a/job/b")
 	f.Add("job/job/job")
 	f.Fuzz(func(t *testing.T, name string) {
-		if full := jenkins.FullName(jenkins.IgorName(name)); !strings.HasPrefix(name, "/job/") && full != name {
+		if full := jenkins.FullName(jenkins.IgorName(name)); !strings.HasPrefix(name, "/") && full != name {
 			t.Errorf("FullName(IgorName(%q)) = %q", name, full)
 		}
 	})
@@ -237,6 +237,20 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+func TestBuildTellsTheSpelling(t *testing.T) {
+	server := serve(t, jenkinstest.Options{ContextPath: "/ci", RootURL: "https://jenkins.example/x/y"})
+	server.Job("Team/My App", jenkinstest.Freestyle).Finished("SUCCESS")
+	server.Branch("svc", "Feature/x").Finished("SUCCESS")
+	client := connect(t, server, nil)
+	for asked, want := range map[string]string{
+		"team/my app": "Team/My App", "Team/My App": "Team/My App", "svc/feature%2Fx": "svc/Feature%2Fx", "svc/Feature%2Fx": "svc/Feature%2Fx",
+	} {
+		if build := must[jenkins.Build](t)(client.Build(t.Context(), asked, 1)); build.Job != want {
+			t.Errorf("asked for %q, got %q, want %q", asked, build.Job, want)
+		}
+	}
+}
+
 func TestArtifact(t *testing.T) {
 	server := serve(t, jenkinstest.Options{})
 	job := server.Job("cart", jenkinstest.Freestyle)
@@ -351,7 +365,7 @@ func TestSlowFileIsGivenUpAndSlowReaderIsNot(t *testing.T) {
 	server := serve(t, jenkinstest.Options{})
 	server.Job("cart", jenkinstest.Freestyle).Finished("SUCCESS",
 		jenkinstest.File{Path: "slow", Data: make([]byte, 100), PerSecond: 2},
-		jenkinstest.File{Path: "fast", Data: make([]byte, 100)})
+		jenkinstest.File{Path: "fast", Data: make([]byte, 8<<20)})
 	client := connect(t, server, func(o *jenkins.Options) { o.Timeout = 150 * time.Millisecond })
 
 	slow := must[*jenkins.File](t)(client.Artifact(t.Context(), "cart", 1, "slow", 1000))
@@ -363,9 +377,12 @@ func TestSlowFileIsGivenUpAndSlowReaderIsNot(t *testing.T) {
 		t.Error(err)
 	}
 
-	fast := must[*jenkins.File](t)(client.Artifact(t.Context(), "cart", 1, "fast", 1000))
+	fast := must[*jenkins.File](t)(client.Artifact(t.Context(), "cart", 1, "fast", 8<<20))
+	if _, err := io.ReadFull(fast, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	<-time.After(300 * time.Millisecond) // the reader is busy elsewhere for longer than the limit
-	if data, err := io.ReadAll(fast); err != nil || len(data) != 100 {
+	if data, err := io.ReadAll(fast); err != nil || len(data) != 8<<20-1 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 	if err := fast.Close(); err != nil {

@@ -95,6 +95,7 @@ func (l *Listing) add(items []wireItem) {
 		switch {
 		case item.Jobs != nil:
 			l.add(*item.Jobs)
+		case item.FullName == "": // no job of ours
 		case item.NextNumber == nil:
 			l.TooDeep = append(l.TooDeep, item.FullName)
 		default:
@@ -132,9 +133,16 @@ type wireRun struct {
 }
 
 func (w wireRun) state() RunState {
-	state := RunState{Number: w.Number, Building: w.Building, Timestamp: time.UnixMilli(w.Timestamp).UTC()}
+	state := RunState{Number: w.Number, Building: w.Building, Timestamp: atMillis(w.Timestamp)}
 	if w.Result != nil {
 		state.Result = *w.Result
 	}
 	return state
+}
+
+// atMillis reads a time stamp. Absurd ones end at the year 9999, the last that
+// JSON can tell.
+func atMillis(ms int64) time.Time {
+	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMilli()
+	return time.UnixMilli(min(max(ms, 0), last)).UTC()
 }

@@ -65,7 +65,7 @@ func (c *Client) Queue(ctx context.Context) ([]QueueItem, error) {
 }
 
 func (w wireQueueItem) item() QueueItem {
-	item := QueueItem{ID: w.ID, Cancelled: w.Cancelled, Since: time.UnixMilli(w.Since).UTC(), Params: w.Params, TaskURL: w.Task.URL}
+	item := QueueItem{ID: w.ID, Cancelled: w.Cancelled, Since: atMillis(w.Since), Params: w.Params, TaskURL: w.Task.URL}
 	if w.Why != nil {
 		item.Why = *w.Why
 	}

@@ -207,7 +207,7 @@ func (n *arithmeticNode) power(x, y any) (any, error) {
 		}
 		return new(big.Int).Exp(base, big.NewInt(int64(exponent)), nil), nil
 	}
-	f := math.Pow(asFloat64(x), asFloat64(y))
+	f := pow(asFloat64(x), asFloat64(y))
 	wide := max(rankOf(x), rankOf(y))
 	switch {
 	case rankOf(x) >= rankFloat || rankOf(y) >= rankFloat:

@@ -186,5 +186,40 @@ func pow(a, b float64) float64 {
 	if a == 1 && (math.IsNaN(b) || math.IsInf(b, 0)) || a == -1 && math.IsInf(b, 0) {
 		return math.NaN()
 	}
+	if n := int(b); float64(n) == b && n >= -maxExactPower && n <= maxExactPower && !math.IsInf(a, 0) {
+		return wholePower(a, n)
+	}
 	return math.Pow(a, b)
+}
+
+// maxExactPower is the largest exponent that is computed by squaring.
+const maxExactPower = 1 << 12
+
+// wholePower multiplies with twice the precision, so that the result is rounded
+// once, as Java's is; math.Pow may be off by some of the last digits.
+func wholePower(a float64, n int) float64 {
+	high, low := 1.0, 0.0
+	baseHigh, baseLow := a, 0.0
+	for k := abs(int64(n)); k > 0; k >>= 1 {
+		if k&1 != 0 {
+			high, low = multiplyLong(high, low, baseHigh, baseLow)
+		}
+		baseHigh, baseLow = multiplyLong(baseHigh, baseLow, baseHigh, baseLow)
+	}
+	if math.IsInf(high, 0) || math.IsNaN(high) || high == 0 || math.Abs(high) < 1e-290 {
+		return math.Pow(a, float64(n)) // at the edge of the range there is no second half
+	}
+	if n >= 0 {
+		return high + low
+	}
+	inverse := 1 / high
+	return inverse + inverse*(math.FMA(-high, inverse, 1)-low*inverse)
+}
+
+// multiplyLong multiplies two numbers that are each a sum of two.
+func multiplyLong(aHigh, aLow, bHigh, bLow float64) (high, low float64) {
+	product := aHigh * bHigh
+	rest := math.FMA(aHigh, bHigh, -product) + (aHigh*bLow + aLow*bHigh)
+	high = product + rest
+	return high, rest - (high - product)
 }

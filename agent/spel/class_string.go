@@ -351,7 +351,12 @@ func join(separator any, items []any) (any, error) {
 		if i > 0 {
 			w.add(between)
 		}
-		w.write(normal(item), 0)
+		switch item = normal(item); item.(type) {
+		case nil, string, status:
+			w.write(item, 0)
+		default:
+			return nil, fmt.Errorf("element %d is %s, not a text", i, describe(item))
+		}
 	}
 	return w.String(), nil
 }

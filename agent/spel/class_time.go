@@ -74,7 +74,9 @@ func (i instant) hash() int32 {
 func (d localDate) hash() int32 {
 	return int32(d.Year())&^0x7ff ^ (int32(d.Year())<<11 + int32(d.Month())<<6 + int32(d.Day()))
 }
-func (d localDateTime) hash() int32 { return localDate{d.Time}.hash() ^ hashOf(d.UnixNano()%dayNanos, 0) }
+func (d localDateTime) hash() int32 {
+	return localDate{d.Time}.hash() ^ hashOf(d.UnixNano()%dayNanos, 0)
+}
 
 func (i instant) compareTo(other any) (int, bool) {
 	o, ok := other.(instant)
@@ -120,7 +122,9 @@ func wrap[T temporal](t time.Time) T {
 	return v.(T)
 }
 
-func midnight(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+}
 
 // now makes the overloads of now(); at turns the clock's time into one of the
 // class.

@@ -33,6 +33,11 @@ func (s *state) count(n node) error {
 	return nil
 }
 
+func (n *refusedNode) eval(*state, any) (any, error) {
+	err := *n.err // the caller completes it
+	return nil, &err
+}
+
 func (n *literalNode) eval(*state, any) (any, error) { return n.value, nil }
 
 func (n *chainNode) eval(s *state, active any) (any, error) {

@@ -21,6 +21,11 @@ func (e *Engine) Parse(text string) (*Expr, error) {
 		return x, nil
 	}
 	x, err := e.parse(text)
+	if err == nil {
+		if refused, ok := x.tree.(*refusedNode); ok {
+			err = refused.err
+		}
+	}
 	if err != nil {
 		err.Expr = text
 		return nil, err

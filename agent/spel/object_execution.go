@@ -17,6 +17,31 @@ func (e *Execution) getter(name string) (any, bool) {
 
 func (e *Execution) getters() []string { return sortedNames(executionGetters) }
 
+// exported is the execution's JSON.
+func (e *Execution) exported() any {
+	m := merged(e.More, nil)
+	setAll(m, []string{"id", "name", "application", "pipelineConfigId", "status", "trigger", "stages"}, e)
+	if e.trigger != nil {
+		m.Set("trigger", e.trigger)
+	}
+	return m
+}
+
+// exported is the stage's JSON.
+func (s *Stage) exported() any {
+	m := merged(s.More, nil)
+	setAll(m, []string{"id", "refId", "type", "name", "status", "parentStageId", "requisiteStageRefIds", "outputs"}, s)
+	m.Set("context", s.Context)
+	return m
+}
+
+func setAll(m *Map, names []string, b bean) {
+	for _, name := range names {
+		v, _ := b.getter(name)
+		m.Set(name, v)
+	}
+}
+
 func (s *Stage) javaClass() string { return "StageExecution" }
 func (s *Stage) text() string      { return "Stage " + s.ID }
 

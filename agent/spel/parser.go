@@ -39,7 +39,7 @@ func parseTree(text string) (node, *Error) {
 		return nil, syntaxError(t.pos, codeMoreInput, "after the expression there is still %s", t.describe())
 	}
 	if len(p.refused) > 0 {
-		return nil, p.refused[0]
+		return &refusedNode{at(p.refused[0].Pos), p.refused[0]}, nil
 	}
 	return tree, nil
 }

@@ -1,6 +1,7 @@
 package spel
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -169,10 +170,6 @@ func (p *parser) arguments() ([]node, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		if arg == nil {
-			return nil, &Error{Phase: PhaseParse, Pos: t.pos, Java: illegalArgument,
-				Message: "an argument is missing before " + t.describe()}
-		}
 		args = append(args, arg)
 		if !p.accept(tokComma) {
 			break
@@ -181,7 +178,24 @@ func (p *parser) arguments() ([]node, *Error) {
 	if p.is(tokEnd) {
 		return nil, syntaxError(open.pos, codeRunOutOfArguments, `"(" is not closed`)
 	}
-	return args, p.expect(tokRParen, `")"`)
+	if err := p.expect(tokRParen, `")"`); err != nil {
+		return nil, err
+	}
+	return args, complete(open, "an argument", args)
+}
+
+// complete checks that no element is missing between commas. Java notices that
+// after the closing bracket only.
+func complete(open token, what string, elements ...[]node) *Error {
+	for _, some := range elements {
+		for _, n := range some {
+			if n == nil {
+				return &Error{Phase: PhaseParse, Pos: open.pos, Java: illegalArgument,
+					Message: fmt.Sprintf("%s is missing behind %s", what, open.describe())}
+			}
+		}
+	}
+	return nil
 }
 
 func (p *parser) parenthesis() (node, *Error) {
@@ -255,7 +269,7 @@ func (p *parser) listOrMap() (node, *Error) {
 	if p.accept(tokColon) {
 		return &literalNode{at(open.pos), NewMap(0)}, p.expect(tokRCurly, `"}"`)
 	}
-	first, err := p.element(open)
+	first, err := p.expression()
 	if err != nil {
 		return nil, err
 	}
@@ -269,34 +283,19 @@ func (p *parser) listOrMap() (node, *Error) {
 	}
 }
 
-// element reads one element of a list or map.
-func (p *parser) element(open token) (node, *Error) {
-	t := p.peek()
-	x, err := p.expression()
-	if err != nil {
-		return nil, err
-	}
-	if x == nil {
-		switch t.kind {
-		case tokRCurly, tokComma, tokColon:
-			return nil, &Error{Phase: PhaseParse, Pos: t.pos, Java: illegalArgument,
-				Message: "an element is missing before " + t.describe()}
-		}
-		return nil, syntaxError(open.pos, codeOutOfData, `"{" is not closed`)
-	}
-	return x, nil
-}
-
 func (p *parser) list(open token, first node) (node, *Error) {
 	items := []node{first}
 	for p.accept(tokComma) {
-		x, err := p.element(open)
+		x, err := p.expression()
 		if err != nil {
 			return nil, err
 		}
 		items = append(items, x)
 	}
-	return foldList(&listNode{at(open.pos), items}), p.expect(tokRCurly, `"}"`)
+	if err := p.expect(tokRCurly, `"}"`); err != nil {
+		return nil, err
+	}
+	return foldList(&listNode{at(open.pos), items}), complete(open, "an element", items)
 }
 
 func (p *parser) mapping(open token, key node) (node, *Error) {
@@ -305,12 +304,9 @@ func (p *parser) mapping(open token, key node) (node, *Error) {
 		if err := p.expect(tokColon, `":"`); err != nil {
 			return nil, err
 		}
-		value, err := p.element(open)
+		value, err := p.expression()
 		if err != nil {
 			return nil, err
-		}
-		if key == nil {
-			return nil, &Error{Phase: PhaseParse, Pos: open.pos, Java: illegalArgument, Message: "a key of the map is missing"}
 		}
 		m.keys, m.values = append(m.keys, key), append(m.values, value)
 		if !p.accept(tokComma) {
@@ -320,7 +316,10 @@ func (p *parser) mapping(open token, key node) (node, *Error) {
 			return nil, err
 		}
 	}
-	return m, p.expect(tokRCurly, `"}"`)
+	if err := p.expect(tokRCurly, `"}"`); err != nil {
+		return nil, err
+	}
+	return m, complete(open, "a key or value", m.keys, m.values)
 }
 
 // foldList makes a literal of a list of constants.

@@ -50,6 +50,7 @@ func (v Value) MarshalJSON() (data []byte, err error) {
 // exporter turns values into data for callers.
 type exporter struct {
 	ordered bool // maps become *Map, else map[string]any
+	entries bool // entries of maps become maps, else texts
 	depth   int
 }
 
@@ -70,6 +71,11 @@ func (x exporter) export(v any) any {
 	case *object:
 		return x.export(n.data)
 	case entry:
+		if x.entries {
+			m := NewMap(1)
+			m.Set(toString(n.key), x.export(n.value))
+			return m
+		}
 		return toString(n)
 	case exportable:
 		return x.export(n.exported())

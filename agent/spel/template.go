@@ -47,15 +47,16 @@ func (e *Engine) ParseTemplate(source string) (*Template, error) {
 			err.Expr, err.Pos = source, err.Pos+len(source)-len(rest)
 			return nil, err
 		}
-		x, perr := e.Parse(inside)
-		if perr != nil {
-			return nil, perr
+		x, err := e.parse(inside)
+		if err != nil {
+			err.Expr = inside
+			return nil, err
 		}
 		t.parts = append(t.parts, part{text: inside, expr: x})
-		key.WriteString(withExecution(inside))
+		key.WriteString(inside)
 		rest = after
 	}
-	t.key = key.String()
+	t.key = withExecution(key.String())
 	e.templates.put(source, t)
 	return t, nil
 }

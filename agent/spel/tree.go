@@ -142,6 +142,11 @@ type (
 		at
 		cond, yes, no node
 	}
+	// refusedNode is an expression that would write.
+	refusedNode struct {
+		at
+		err *Error
+	}
 	// beanNode is @name or &name, which there are none of.
 	beanNode struct {
 		at

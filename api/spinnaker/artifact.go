@@ -25,14 +25,10 @@ type Artifact struct {
 func (a *Artifact) UnmarshalJSON(data []byte) error {
 	type plain Artifact
 	var known plain
-	if err := Decode(data, &known); err != nil {
+	folded, err := readMembers(data, &known)
+	if err != nil {
 		return err
 	}
-	var object map[string]any
-	if err := Decode(data, &object); err != nil {
-		return err
-	}
-	folded := unclaimed(object, known)
 	delete(folded, "kind")
 	if len(folded) > 0 {
 		metadata := maps.Clone(known.Metadata)
@@ -59,29 +55,27 @@ func (a Artifact) MarshalJSON() ([]byte, error) {
 //
 // Source: spinnaker/spinnaker kork/kork-artifacts model/ExpectedArtifact.java.
 type ExpectedArtifact struct {
-	ID                 string         `json:"id,omitempty"`
-	DisplayName        string         `json:"displayName,omitempty"`
-	MatchArtifact      *Artifact      `json:"matchArtifact,omitempty"`
-	UsePriorArtifact   bool           `json:"usePriorArtifact"`
-	UseDefaultArtifact bool           `json:"useDefaultArtifact"`
-	DefaultArtifact    *Artifact      `json:"defaultArtifact,omitempty"`
-	BoundArtifact      *Artifact      `json:"boundArtifact,omitempty"`
-	Extra              map[string]any `json:"-"`
+	ID                 string    `json:"id,omitempty"`
+	DisplayName        string    `json:"displayName,omitempty"`
+	MatchArtifact      *Artifact `json:"matchArtifact,omitempty"`
+	UsePriorArtifact   bool      `json:"usePriorArtifact"`
+	UseDefaultArtifact bool      `json:"useDefaultArtifact"`
+	DefaultArtifact    *Artifact `json:"defaultArtifact,omitempty"`
+	BoundArtifact      *Artifact `json:"boundArtifact,omitempty"`
+	// Extra are the members that are not known.
+	Extra map[string]any `json:"-"`
 }
 
 // UnmarshalJSON reads an expected artifact and keeps unknown members.
 func (e *ExpectedArtifact) UnmarshalJSON(data []byte) error {
 	type plain ExpectedArtifact
 	var known plain
-	if err := Decode(data, &known); err != nil {
+	others, err := readMembers(data, &known)
+	if err != nil {
 		return err
 	}
-	var object map[string]any
-	if err := Decode(data, &object); err != nil {
-		return err
-	}
-	known.Extra = unclaimed(object, known)
 	*e = ExpectedArtifact(known)
+	e.Extra = others
 	return nil
 }
 

@@ -1,7 +1,5 @@
 package spinnaker
 
-import "encoding/json"
-
 // ExecutionType tells pipelines from the ad hoc tasks of POST /tasks.
 type ExecutionType string
 
@@ -44,6 +42,8 @@ type Execution struct {
 	InitialConfig           map[string]any `json:"initialConfig"`
 	Trigger                 Trigger        `json:"trigger"`
 	Stages                  []*Stage       `json:"stages"`
+	// Extra are the members that are not known.
+	Extra map[string]any `json:"-"`
 }
 
 // Authentication says as whom an execution runs.
@@ -91,6 +91,8 @@ type Stage struct {
 	Context         map[string]any `json:"context"`
 	Outputs         map[string]any `json:"outputs"`
 	Tasks           []Task         `json:"tasks"`
+	// Extra are the members that are not known.
+	Extra map[string]any `json:"-"`
 }
 
 // LastModified says who changed a stage last.
@@ -129,13 +131,20 @@ func (e Execution) MarshalJSON() ([]byte, error) {
 	if e.Trigger == nil {
 		e.Trigger = Trigger{}
 	}
-	return json.Marshal(plain(e))
+	return marshalWith(plain(e), e.Extra)
 }
 
-// UnmarshalJSON reads an execution; numbers keep their spelling.
+// UnmarshalJSON reads an execution over what is there; numbers keep their spelling.
 func (e *Execution) UnmarshalJSON(data []byte) error {
 	type plain Execution
-	return Decode(data, (*plain)(e))
+	if err := Decode(data, (*plain)(e)); err != nil {
+		return err
+	}
+	others, err := otherMembers(data, *e)
+	if others != nil {
+		e.Extra = others
+	}
+	return err
 }
 
 // MarshalJSON writes a stage; context, outputs and tasks are always there.
@@ -149,13 +158,20 @@ func (s Stage) MarshalJSON() ([]byte, error) {
 	if s.Outputs == nil {
 		s.Outputs = map[string]any{}
 	}
-	return json.Marshal(plain(s))
+	return marshalWith(plain(s), s.Extra)
 }
 
-// UnmarshalJSON reads a stage; numbers keep their spelling.
+// UnmarshalJSON reads a stage over what is there; numbers keep their spelling.
 func (s *Stage) UnmarshalJSON(data []byte) error {
 	type plain Stage
-	return Decode(data, (*plain)(s))
+	if err := Decode(data, (*plain)(s)); err != nil {
+		return err
+	}
+	others, err := otherMembers(data, *s)
+	if others != nil {
+		s.Extra = others
+	}
+	return err
 }
 
 // present turns a nil slice into an empty one, which JSON writes as [].

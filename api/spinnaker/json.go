@@ -6,21 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"reflect"
-	"strings"
 )
 
 // Decode reads one JSON value into v. Numbers inside values of type any become json.Number, so that 41 and 41.0 and
-// integers beyond 2⁵³ stay what they are. Anything after the value is an error.
+// integers beyond 2⁵³ stay what they are. Anything after the value is an error. Errors say where, and what was expected.
 func Decode(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := dec.Decode(v); err != nil {
-		return err
+		return explained(data, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("unexpected text after the JSON value at byte %d", dec.InputOffset())
+		return fmt.Errorf("%s: unexpected text after the JSON value", position(data, dec.InputOffset()))
 	}
 	return nil
 }
@@ -69,20 +66,6 @@ func Plain(value any) (any, error) {
 		return nil, err
 	}
 	return plain, nil
-}
-
-// unclaimed returns the members of object that no JSON field of the struct known has.
-func unclaimed(object map[string]any, known any) map[string]any {
-	rest := maps.Clone(object)
-	structType := reflect.TypeOf(known)
-	for i := range structType.NumField() {
-		name, _, _ := strings.Cut(structType.Field(i).Tag.Get("json"), ",")
-		delete(rest, name)
-	}
-	if len(rest) == 0 {
-		return nil
-	}
-	return rest
 }
 
 // marshalWith encodes known, a struct, as an object that has the members of extra too. Known members win.

@@ -38,6 +38,13 @@ type Parameter struct {
 	Default  any    `json:"default"`
 }
 
+// UnmarshalJSON reads a parameter.
+func (p *Parameter) UnmarshalJSON(data []byte) error {
+	type plain Parameter
+	_, err := readMembers(data, (*plain)(p))
+	return err
+}
+
 // pipelineFields is the decoded part of a Pipeline.
 type pipelineFields struct {
 	ID                      string             `json:"id"`
@@ -56,7 +63,7 @@ type pipelineFields struct {
 	KeepWaitingPipelines    bool               `json:"keepWaitingPipelines"`
 	SpelEvaluator           string             `json:"spelEvaluator"`
 	StartTimeExpiry         Millis             `json:"startTimeExpiry"`
-	UpdateTS                json.RawMessage    `json:"updateTs"`
+	UpdateTS                string             `json:"updateTs"`
 }
 
 // PipelineOf reads the typed part of document. The error names the member and what was expected there.
@@ -74,10 +81,10 @@ func PipelineOf(document map[string]any) (Pipeline, error) {
 func (p *Pipeline) UnmarshalJSON(data []byte) error {
 	var document map[string]any
 	if err := Decode(data, &document); err != nil {
-		return fmt.Errorf("pipeline: expected a JSON object: %w", err)
+		return fmt.Errorf("pipeline: %w", err)
 	}
 	var f pipelineFields
-	if err := Decode(data, &f); err != nil {
+	if _, err := readMembers(data, &f); err != nil {
 		return fmt.Errorf("pipeline: %w", err)
 	}
 	*p = Pipeline{
@@ -86,7 +93,7 @@ func (p *Pipeline) UnmarshalJSON(data []byte) error {
 		Notifications: f.Notifications, LimitConcurrent: f.LimitConcurrent,
 		MaxConcurrentExecutions: f.MaxConcurrentExecutions, KeepWaitingPipelines: f.KeepWaitingPipelines,
 		SpelEvaluator: f.SpelEvaluator, StartTimeExpiry: f.StartTimeExpiry,
-		UpdateTS: text(document, "updateTs"), Document: document,
+		UpdateTS: f.UpdateTS, Document: document,
 	}
 	return nil
 }
@@ -125,7 +132,7 @@ type StageConfig struct {
 func (s *StageConfig) UnmarshalJSON(data []byte) error {
 	var object map[string]any
 	if err := Decode(data, &object); err != nil {
-		return fmt.Errorf("stage: expected a JSON object: %w", err)
+		return fmt.Errorf("stage: %w", err)
 	}
 	*s = StageConfig{
 		RefID: text(object, "refId"), Type: text(object, "type"), Alias: text(object, "alias"),

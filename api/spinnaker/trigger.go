@@ -1,5 +1,7 @@
 package spinnaker
 
+import "strings"
+
 // Trigger is a trigger as a pipeline stores it, and in an execution the same with what it fired on. Its known members
 // depend on its type, so it stays an object with typed accessors, and nothing unknown is lost.
 //
@@ -11,8 +13,14 @@ func (t Trigger) Type() string { return t.Text("type") }
 
 // Enabled says whether the trigger may fire; absent counts as false.
 func (t Trigger) Enabled() bool {
-	enabled, _ := t["enabled"].(bool)
-	return enabled
+	switch enabled := t["enabled"].(type) {
+	case bool:
+		return enabled
+	case string:
+		return strings.EqualFold(enabled, "true")
+	default:
+		return false
+	}
 }
 
 // Text returns a text or number member as text, else "".

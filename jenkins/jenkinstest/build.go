@@ -61,7 +61,13 @@ type StartOptions struct {
 }
 
 // TestCount is the summary of a test report.
-type TestCount struct{ Failed, Skipped, Total int }
+type TestCount struct {
+	Failed, Skipped, Total int
+	Failures               []TestFailure // those of Failed that the report shows
+}
+
+// TestFailure is a failed test of a report.
+type TestFailure struct{ Class, Name, Details string }
 
 // Build is a build of a job.
 type Build struct {

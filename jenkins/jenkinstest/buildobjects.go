@@ -154,6 +154,16 @@ func (v view) actions(b *Build) list {
 	return listOf(all, func(a any) any { return a })
 }
 
+// testReport is the report behind the summary, one suite with its failures.
+func testReport(t *TestCount) *object {
+	failures := listOf(t.Failures, func(f TestFailure) any {
+		return fixed("", "className:9 errorDetails:9 name:9 status:9", f.Class, textOrNull(f.Details), f.Name, "FAILED")
+	})
+	suite := fixed("", "cases:9 name:9", failures, "tests")
+	return fixed("hudson.tasks.junit.TestResult", "failCount passCount skipCount suites",
+		t.Failed, t.Total-t.Failed-t.Skipped, t.Skipped, listOf([]*object{suite}, func(o *object) any { return o }))
+}
+
 func (v view) parameters(b *Build) *object {
 	kinds := map[string]string{}
 	for _, p := range b.job.params {

@@ -275,6 +275,11 @@ func (q *request) build(b *Build, rest []string) answer {
 		return q.artifact(b, rest[1:])
 	case "logText":
 		return q.logText(b, rest[1:])
+	case "testReport":
+		if b.tests == nil {
+			return q.notFound()
+		}
+		return q.api(rest[1:], testReport(b.tests))
 	case "consoleText":
 		return q.s.plain([]byte(withoutNotes(b.log.String())))
 	default:

@@ -40,6 +40,7 @@ type look struct {
 	state    JobState // after the look
 	done     bool     // state and events count
 	events   []Event
+	passed   []Event
 	problems []Problem
 }
 
@@ -176,7 +177,7 @@ func (l *look) advance(ctx context.Context) error {
 		}
 	}
 	slices.SortFunc(over, byNumber)
-	err = l.announce(ctx, over)
+	err = l.announce(ctx, l.backfill(over))
 	l.boundOpen()
 	l.done = true
 	return err
@@ -282,13 +283,8 @@ func (l *look) announce(ctx context.Context, over []Open) error {
 // read gives the details of a finished build. When they cannot be had for good,
 // it gives what the list said and the reason; an error means to try again.
 func (l *look) read(ctx context.Context, open Open) (build jenkins.Build, incomplete string, err error) {
-	run, listed := l.runs[open.Number]
-	if !listed {
-		run.RunState = jenkins.RunState{Number: open.Number, Timestamp: open.Start, Result: open.Result}
-	}
-	brief := jenkins.Build{Run: run, Job: l.head.FullName}
 	if !l.p.details(l.head.FullName, open.Result) {
-		return brief, "", nil
+		return l.brief(open), "", nil
 	}
 	build, err = l.p.client.Build(ctx, l.head.FullName, open.Number)
 	if err == nil && build.Finished() && build.Timestamp.Equal(open.Start) {
@@ -301,7 +297,16 @@ func (l *look) read(ctx context.Context, open Open) (build jenkins.Build, incomp
 		return jenkins.Build{}, "", err
 	}
 	l.problem(Incomplete, err, "Build %s #%d is announced without artifacts and parameters: %v", l.head.FullName, open.Number, err)
-	return brief, err.Error(), nil
+	return l.brief(open), err.Error(), nil
+}
+
+// brief is a build as the list shows it.
+func (l *look) brief(open Open) jenkins.Build {
+	run, listed := l.runs[open.Number]
+	if !listed {
+		run.RunState = jenkins.RunState{Number: open.Number, Timestamp: open.Start, Result: open.Result}
+	}
+	return jenkins.Build{Run: run, Job: l.head.FullName}
 }
 
 // worthRetrying reports whether a build waits for another cycle. A build that

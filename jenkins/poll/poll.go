@@ -33,7 +33,12 @@ type Options struct {
 	Client *jenkins.Client
 	// Details tells whether a finished build is worth reading in full, given its
 	// job's full name and its result. Nil reads all.
-	Details  func(fullName, result string) bool
+	Details func(fullName, result string) bool
+	// Backfill is the policy for builds found late; "" is Latest. A build is
+	// late BackfillAfter its end; 0 is DefaultBackfillAfter.
+	Backfill      Backfill
+	BackfillAfter time.Duration
+
 	Parallel int              // jobs looked at at one time; 0 is DefaultParallel
 	Now      func() time.Time // our clock, to compare the master's with; nil is time.Now
 	Log      *slog.Logger     // nil is silent
@@ -47,6 +52,9 @@ type Poller struct {
 	now      func() time.Time
 	log      *slog.Logger
 
+	backfill      Backfill
+	backfillAfter time.Duration
+
 	perFolder bool           // one list for all is too large
 	misses    map[string]int // cycles in a row in which a job was not found
 	turn      int            // counts cycles, to be fair to old open builds
@@ -54,12 +62,16 @@ type Poller struct {
 
 // New makes a poller; it asks nothing yet.
 func New(o Options) *Poller {
-	p := &Poller{client: o.Client, details: o.Details, parallel: o.Parallel, now: o.Now, log: o.Log, misses: map[string]int{}}
+	p := &Poller{client: o.Client, details: o.Details, parallel: o.Parallel, now: o.Now, log: o.Log,
+		backfill: cmp.Or(o.Backfill, Latest), backfillAfter: o.BackfillAfter, misses: map[string]int{}}
 	if p.details == nil {
 		p.details = func(string, string) bool { return true }
 	}
 	if p.parallel <= 0 {
 		p.parallel = DefaultParallel
+	}
+	if p.backfillAfter <= 0 {
+		p.backfillAfter = DefaultBackfillAfter
 	}
 	if p.now == nil {
 		p.now = time.Now
@@ -77,8 +89,11 @@ type Result struct {
 	Events []Event
 	// States are the states that changed, by full name. They must be stored
 	// together with the events.
-	States   map[string]JobState
-	Problems []Problem
+	States map[string]JobState
+	// PassedOver are builds that the backfill policy does not announce, without
+	// their details; Incomplete says why.
+	PassedOver []Event
+	Problems   []Problem
 
 	Date    time.Time     // the master's clock; zero when it sent none
 	Skew    time.Duration // the master's clock minus ours
@@ -235,6 +250,7 @@ func (p *Poller) lookAt(ctx context.Context, heads []jenkins.Head, states map[st
 	err := p.runAll(ctx, looks)
 	for _, l := range looks {
 		result.Events = append(result.Events, l.events...)
+		result.PassedOver = append(result.PassedOver, l.passed...)
 		result.Problems = append(result.Problems, l.problems...)
 		if l.done && (!l.known || !l.state.equal(l.old)) {
 			result.States[l.head.FullName] = l.state

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -229,6 +228,49 @@ func TestManyBuildsBetweenTwoLooks(t *testing.T) {
 	a.want(a.see("cart"))
 }
 
+// TestBuildsDeletedBetweenTwoPages shifts what the second page shows.
+func TestBuildsDeletedBetweenTwoPages(t *testing.T) {
+	a := newAgent(t, jenkinstest.Options{}, nil)
+	job := a.server.Job("cart", jenkinstest.Freestyle)
+	a.see("cart")
+	job.FinishedTimes(150, "SUCCESS")
+	a.server.Faults.Add(jenkinstest.Fault{Path: "/job/cart/api/json", Skip: 1, Times: 1, Delay: 300 * time.Millisecond})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for a.server.Log.Count(http.MethodGet, "/job/cart/api/json") == 0 {
+			<-tick.C
+		}
+		job.DeleteBuilds(148, 150)
+	}()
+	result, err := a.cycle("cart")
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Events) != 150 {
+		t.Errorf("%d builds", len(result.Events))
+	}
+}
+
+func TestResultOfARunningBuildIsNotItsEnd(t *testing.T) {
+	a := newAgent(t, jenkinstest.Options{}, nil)
+	job := a.server.Job("cart", jenkinstest.Freestyle).SetConcurrent(true)
+	a.see("cart")
+	archiving := job.Start(jenkinstest.StartOptions{})
+	archiving.SetResult("SUCCESS")
+	job.Finished("SUCCESS")
+	result, err := a.cycle("cart")
+	if err != nil || len(result.Problems) != 0 {
+		t.Errorf("%v %v", result.Problems, err)
+	}
+	a.want(announced(result), "cart 2 SUCCESS")
+	archiving.Finish("FAILURE")
+	a.want(a.see("cart"), "cart 1 FAILURE")
+}
+
 func TestDeletedBuilds(t *testing.T) {
 	a := newAgent(t, jenkinstest.Options{}, nil)
 	job := a.server.Job("cart", jenkinstest.Freestyle)
@@ -341,59 +383,6 @@ func TestSpelling(t *testing.T) {
 	a.want(announced(result), "Cart 1 SUCCESS")
 }
 
-func TestPatterns(t *testing.T) {
-	a := newAgent(t, jenkinstest.Options{}, nil)
-	jobs := []*jenkinstest.Job{
-		a.server.Branch("svc", "release/1"), a.server.Branch("svc", "main"),
-		a.server.Job("a/b/c/d", jenkinstest.Freestyle), a.server.Job("top", jenkinstest.Freestyle),
-	}
-	for _, test := range []struct {
-		pattern string
-		want    []string
-	}{
-		{"svc/job/release%2F*", []string{"svc/job/release%2F1"}},
-		{"svc/job/*", []string{"svc/job/main", "svc/job/release%2F1"}},
-		{"a/**", []string{"a/job/b/job/c/job/d"}},
-		{"**/d", []string{"a/job/b/job/c/job/d"}},
-		{"*", []string{"top"}},
-		{"**", []string{"a/job/b/job/c/job/d", "svc/job/main", "svc/job/release%2F1", "top"}},
-	} {
-		a.states = map[string]poll.JobState{}
-		a.see(test.pattern)
-		for _, job := range jobs {
-			job.Finished("SUCCESS")
-		}
-		result, err := a.cycle(test.pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, e := range result.Events {
-			got = append(got, e.Job)
-		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("%s: got %q, want %q", test.pattern, got, test.want)
-		}
-	}
-	// A branch that appears with a running build is not lost.
-	a.see("svc/job/*")
-	fresh := a.server.Branch("svc", "hotfix").Start(jenkinstest.StartOptions{})
-	a.want(a.see("svc/job/*"))
-	fresh.Finish("SUCCESS")
-	a.want(a.see("svc/job/*"), "svc/job/hotfix 1 SUCCESS")
-}
-
-func FuzzMatch(f *testing.F) {
-	f.Add("**/a*/b", "x/ab/b")
-	f.Add("[", "a")
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		poll.Match(pattern, name)
-		if !strings.ContainsAny(name, `*?[\`) && !poll.Match(name, name) {
-			t.Errorf("%q does not match itself", name)
-		}
-	})
-}
-
 func TestTooLargeAListIsAskedPerFolder(t *testing.T) {
 	a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.MaxAnswer = 8 << 10 })
 	for i := range 100 {
@@ -406,110 +395,6 @@ func TestTooLargeAListIsAskedPerFolder(t *testing.T) {
 	a.want(a.see("x/job/one", "y/job/deep/job/two"), "x/job/one 1 SUCCESS", "y/job/deep/job/two 1 SUCCESS")
 	a.see("x/job/one", "y/job/deep/job/two")
 	a.requests(2)
-}
-
-func TestMasterFails(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		fault jenkinstest.Fault
-		kind  jenkins.Kind
-	}{
-		{"away", jenkinstest.Fault{Drop: true}, jenkins.KindUnreachable},
-		{"slow", jenkinstest.Fault{Hang: true}, jenkins.KindTimeout},
-		{"HTML", jenkinstest.Fault{LoginPage: true}, jenkins.KindLogin},
-		{"half-sent body", jenkinstest.Fault{Truncate: 30}, jenkins.KindTruncated},
-		{"403", jenkinstest.Fault{Status: 403}, jenkins.KindForbidden},
-		{"gone", jenkinstest.Fault{Status: 404}, jenkins.KindWrongAddress},
-		{"starting", jenkinstest.Fault{Starting: true}, jenkins.KindStarting},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 200 * time.Millisecond })
-			job := a.server.Job("cart", jenkinstest.Freestyle)
-			a.see("cart")
-			job.FinishedTimes(2, "SUCCESS")
-			end := a.server.Faults.Add(test.fault)
-			result, err := a.cycle("cart")
-			if jenkins.KindOf(err) != test.kind || len(result.States) != 0 || len(result.Events) != 0 {
-				t.Errorf("%v %v", result, err)
-			}
-			end()
-			a.want(a.see("cart"), "cart 1 SUCCESS", "cart 2 SUCCESS")
-		})
-	}
-}
-
-func TestMasterFailsInTheMiddle(t *testing.T) {
-	a := newAgent(t, jenkinstest.Options{}, nil)
-	one, two := a.server.Job("one", jenkinstest.Freestyle), a.server.Job("two", jenkinstest.Freestyle)
-	a.see("one", "two")
-	one.FinishedTimes(3, "SUCCESS")
-	two.FinishedTimes(3, "SUCCESS")
-	end := a.server.Faults.Add(jenkinstest.Fault{Path: "/job/two/2/", Drop: true})
-	result, err := a.cycle("one", "two")
-	if jenkins.KindOf(err) != jenkins.KindUnreachable {
-		t.Fatal(err)
-	}
-	if got := announced(result); !slices.Contains(got, "two 1 SUCCESS") || slices.Contains(got, "two 3 SUCCESS") {
-		t.Errorf("later builds of a job wait for the earlier: %q", got)
-	}
-	end()
-	a.restart()
-	rest := a.see("one", "two")
-	all := append(announced(result), rest...)
-	slices.Sort(all)
-	a.want(all, "one 1 SUCCESS", "one 2 SUCCESS", "one 3 SUCCESS", "two 1 SUCCESS", "two 2 SUCCESS", "two 3 SUCCESS")
-}
-
-func TestOneBadJobStopsNoOther(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		fault jenkinstest.Fault
-	}{
-		{"forbidden", jenkinstest.Fault{Status: 403}},
-		{"fails", jenkinstest.Fault{Status: 500, Header: http.Header{"X-Jenkins": {"2"}}}},
-		{"hangs", jenkinstest.Fault{Hang: true}},
-		{"sends rubbish", jenkinstest.Fault{WrongTypes: true}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 300 * time.Millisecond })
-			good, bad := a.server.Job("good", jenkinstest.Freestyle), a.server.Job("bad", jenkinstest.Freestyle)
-			a.see("good", "bad")
-			good.Finished("SUCCESS")
-			bad.Finished("SUCCESS")
-			test.fault.Path = "/job/bad/"
-			end := a.server.Faults.Add(test.fault)
-			result, err := a.cycle("good", "bad")
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.want(announced(result), "good 1 SUCCESS")
-			if diff := cmp.Diff([]poll.ProblemKind{poll.Failed}, kinds(result.Problems)); diff != "" {
-				t.Error(diff)
-			}
-			end()
-			a.want(a.see("good", "bad"), "bad 1 SUCCESS")
-		})
-	}
-}
-
-func TestDetailsThatNeverComeHoldNothingUpForEver(t *testing.T) {
-	a := newAgent(t, jenkinstest.Options{}, nil)
-	job := a.server.Job("cart", jenkinstest.Freestyle)
-	a.see("cart")
-	job.FinishedTimes(2, "SUCCESS")
-	a.server.Faults.Add(jenkinstest.Fault{Path: "/job/cart/1/", Status: 403})
-	a.want(a.see("cart"))
-	a.restart()
-	a.want(a.see("cart"))
-	result, err := a.cycle("cart")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.want(announced(result), "cart 1 SUCCESS", "cart 2 SUCCESS")
-	if result.Events[0].Incomplete == "" || result.Events[1].Incomplete != "" {
-		t.Errorf("%q %q", result.Events[0].Incomplete, result.Events[1].Incomplete)
-	}
-	a.want(a.see("cart"))
 }
 
 func TestDetailsOnlyWhereWanted(t *testing.T) {
@@ -560,36 +445,4 @@ func TestNothingToLookAt(t *testing.T) {
 	a := newAgent(t, jenkinstest.Options{}, nil)
 	a.want(a.see())
 	a.requests(0)
-}
-
-func TestSchedule(t *testing.T) {
-	const interval = 15 * time.Second
-	if one, two := poll.Phase("ci", interval), poll.Phase("ci", interval); one != two || one < 0 || one >= interval {
-		t.Errorf("phase %s, %s", one, two)
-	}
-	if poll.Phase("ci", interval) == poll.Phase("ci2", interval) {
-		t.Error("two masters at the same moment")
-	}
-	away := &jenkins.Error{Kind: jenkins.KindUnreachable}
-	for _, test := range []struct {
-		failures int
-		err      error
-		want     time.Duration
-	}{
-		{0, nil, interval},
-		{1, away, 15 * time.Second},
-		{2, away, 30 * time.Second},
-		{3, away, time.Minute},
-		{20, away, 5 * time.Minute},
-		{1, &jenkins.Error{Kind: jenkins.KindUnauthorized}, 5 * time.Minute},
-		{9, &jenkins.Error{Kind: jenkins.KindStarting}, 10 * time.Second},
-		{1, fmt.Errorf("wrapped: %w", &jenkins.Error{Kind: jenkins.KindBusy, RetryAfter: time.Minute}), time.Minute},
-	} {
-		if got := poll.Delay(interval, test.failures, test.err); got != test.want {
-			t.Errorf("%d failures, %v: %s, want %s", test.failures, test.err, got, test.want)
-		}
-	}
-	if low, high := poll.Jitter(interval, 0), poll.Jitter(interval, 0.999999); low != 12*time.Second || high > 18*time.Second || high < 17*time.Second {
-		t.Errorf("jitter %s..%s", low, high)
-	}
 }

@@ -39,25 +39,34 @@ func Match(pattern, fullName string) bool {
 	return matchSegments(strings.Split(pattern, "/"), strings.Split(fullName, "/"))
 }
 
+// matchSegments goes back to the last "**" only, which is enough and keeps it
+// from exploding.
 func matchSegments(pattern, name []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for skip := range len(name) + 1 {
-				if matchSegments(pattern[1:], name[skip:]) {
-					return true
-				}
-			}
+	at, wild, taken := 0, -1, 0 // wild is the last "**" met, taken what it stands for so far
+	for i := 0; i < len(name); {
+		switch {
+		case at < len(pattern) && pattern[at] == "**":
+			wild, taken = at, i
+			at++
+		case at < len(pattern) && matchSegment(pattern[at], name[i]):
+			at++
+			i++
+		case wild >= 0:
+			taken++
+			at, i = wild+1, taken
+		default:
 			return false
 		}
-		if len(name) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], name[0]); err != nil || !ok {
-			return false
-		}
-		pattern, name = pattern[1:], name[1:]
 	}
-	return len(name) == 0
+	for at < len(pattern) && pattern[at] == "**" {
+		at++
+	}
+	return at == len(pattern)
+}
+
+func matchSegment(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return err == nil && ok
 }
 
 // scope is one job list to ask for.

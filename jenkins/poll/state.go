@@ -93,16 +93,17 @@ type ProblemKind string
 
 // The kinds of Problem.
 const (
-	Failed     ProblemKind = "failed"     // the job or one of its builds could not be read
-	NotFound   ProblemKind = "not-found"  // no such job, or no right to see it
-	Renamed    ProblemKind = "renamed"    // the job is gone, another looks like it
-	Spelling   ProblemKind = "spelling"   // the job is spelled differently in Jenkins
-	TooDeep    ProblemKind = "too-deep"   // folders nest too deep to be listed
-	Restarted  ProblemKind = "restarted"  // build numbers started again
-	Deleted    ProblemKind = "deleted"    // a build vanished before its end was seen
-	Skipped    ProblemKind = "skipped"    // builds went by unseen
-	Incomplete ProblemKind = "incomplete" // a build is announced without its details
-	Skew       ProblemKind = "skew"       // the master's clock is off
+	Failed     ProblemKind = "failed"      // the job or one of its builds could not be read
+	NotFound   ProblemKind = "not-found"   // no such job, or no right to see it
+	Renamed    ProblemKind = "renamed"     // the job is gone, another looks like it
+	Spelling   ProblemKind = "spelling"    // the job is spelled differently in Jenkins
+	TooDeep    ProblemKind = "too-deep"    // folders nest too deep to be listed
+	Restarted  ProblemKind = "restarted"   // build numbers started again
+	Deleted    ProblemKind = "deleted"     // a build vanished before its end was seen
+	Skipped    ProblemKind = "skipped"     // builds went by unseen
+	PassedOver ProblemKind = "passed-over" // builds were found late and not announced
+	Incomplete ProblemKind = "incomplete"  // a build is announced without its details
+	Skew       ProblemKind = "skew"        // the master's clock is off
 )
 
 // Problem is something about a job that a person may want to know. It is no

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -358,6 +359,16 @@ func TestWhatPassesByItselfIsTriedAgain(t *testing.T) {
 	}
 	if len(step.Tasks) != 2 || step.Tasks[0].Status != sdk.Running {
 		t.Errorf("tasks %+v, want createBake RUNNING", step.Tasks)
+	}
+}
+
+func TestDefaultKubeVersionIsThatOfTheClientLibraries(t *testing.T) {
+	linked := regexp.MustCompile(`k8s.io/client-go v0\.(\d+)\.`).FindSubmatch(readFile(t, "../../go.mod"))
+	if linked == nil {
+		t.Fatal("k8s.io/client-go is not in go.mod")
+	}
+	if got, want := defaultSettings().KubeVersion, "v1."+string(linked[1])+".0"; got != want {
+		t.Errorf("charts see Kubernetes %s by default, the client libraries are those of %s", got, want)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestValidate(t *testing.T) {
 		{name: "version", more: `{"kubeVersion": "x"}`,
 			want: []sdk.FieldError{{Path: "kubeVersion", Message: `version of Kubernetes "x": could not parse "x" as version`}}},
 		{name: "a text where a list belongs", more: `{"inputArtifacts": "x"}`,
-			want: []sdk.FieldError{{Path: "inputArtifacts", Message: "found a JSON string, expected []main.inputArtifact"}}},
+			want: []sdk.FieldError{{Path: "inputArtifacts", Message: "found a text, expected an array"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func (r *deploy) apply(ctx context.Context) error {
 		switch {
 		case err != nil && kube.IsNoKind(err) && willBe:
 			return r.notYet(fmt.Sprintf("%s: its definition is not established yet", item.Ref))
-		case err != nil && kube.TooEarly(err):
+		case err != nil && (kube.TooEarly(err) || kube.IsTerminating(err)):
 			return r.notYet(fmt.Sprintf("%s: %v", item.Ref, err))
 		case err != nil && kube.Judge(err) == kube.Refused:
 			return r.applyFailure(set, item, err)

@@ -56,6 +56,8 @@ type stageConfig struct {
 	// stage fails; PodFailureRestarts how often a container may crash.
 	PodFailureGraceSeconds *int `json:"podFailureGraceSeconds"`
 	PodFailureRestarts     *int `json:"podFailureRestarts"`
+	// IgnoreCustomResourceStatus takes custom resources as stable at once, as Spinnaker does.
+	IgnoreCustomResourceStatus flag `json:"ignoreCustomResourceStatus"`
 
 	// Manifests are the text source: objects, nested lists, or an expression that yields them.
 	Manifests any `json:"-"`

@@ -70,10 +70,10 @@ func (r *deploy) look(ctx context.Context, set *manifest.Set) ([]sight, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	r.state.Ailing = make(map[int]ailing)
+	r.state.Ailing = nil
 	for i, a := range sick {
 		if a.Reason != "" {
-			r.state.Ailing[i] = a
+			r.state.ail(i, a)
 		}
 	}
 	return sights, nil
@@ -88,11 +88,9 @@ func (r *deploy) judge(ctx context.Context, item manifest.Item, sick *ailing) (s
 	if live == nil {
 		return vanished(item), nil
 	}
-	status, err := r.cluster.StatusOf(live)
-	switch {
-	case err != nil:
-		return sight{}, err
-	case status.Stable && !status.Failed:
+	status := r.cluster.StatusOf(live)
+	custom := !r.cluster.Kinds.Native(live.GroupVersionKind())
+	if status.Stable && !status.Failed || custom && bool(r.config.IgnoreCustomResourceStatus) {
 		*sick = ailing{}
 		return sight{letter: isStable}, nil
 	}

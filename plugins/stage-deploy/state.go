@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -27,8 +28,10 @@ const (
 
 const (
 	// maxNotes and maxNote bound what is remembered of findings and warnings, so that the state stays small.
-	maxNotes = 40
-	maxNote  = 400
+	maxNotes = 30
+	maxNote  = 800
+	// maxAiling bounds how many objects' problems are timed; more than that are timed later.
+	maxAiling = 100
 )
 
 // state is what a step leaves for the next one. Objects are in blobs: the state must stay under 64 KiB.
@@ -80,7 +83,7 @@ type notes struct {
 func (n *notes) add(texts ...string) {
 	for _, text := range texts {
 		if len(text) > maxNote {
-			text = text[:maxNote] + "…"
+			text = strings.ToValidUTF8(text[:maxNote], "") + "…"
 		}
 		switch {
 		case slices.Contains(n.Texts, text):
@@ -118,6 +121,16 @@ func (s *state) encode() ([]byte, error) {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	return text, nil
+}
+
+// ail remembers since when an object has its problem.
+func (s *state) ail(position int, a ailing) {
+	if s.Ailing == nil {
+		s.Ailing = make(map[int]ailing)
+	}
+	if len(s.Ailing) < maxAiling {
+		s.Ailing[position] = a
+	}
 }
 
 // enter moves to a phase and notes the time for the task list.

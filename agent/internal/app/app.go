@@ -58,7 +58,7 @@ type agent struct {
 
 // Serve runs the agent until ctx ends. It writes its log to stderr and, once it is ready, its address to stdout.
 func Serve(ctx context.Context, c config.Config, version string, stdout, stderr io.Writer) (err error) {
-	a := &agent{config: c, version: version, log: telemetry.Logger(stderr, c.Log)}
+	a := &agent{config: c, version: version, log: telemetry.Logger(stderr, c.Log.Level, c.Log.Format)}
 	defer func() {
 		for i := len(a.closers) - 1; i >= 0; i-- {
 			err = errors.Join(err, a.closers[i]())

@@ -49,13 +49,34 @@ func (h host) OpenArtifact(ctx context.Context, _ pluginhost.Call, in *stagev1.A
 		return nil, pluginhost.Refused(err)
 	}
 	body, err := h.fetch.Open(ctx, artifact)
-	if failed := (*fetch.Error)(nil); errors.As(err, &failed) {
-		if failed.Retryable {
-			return nil, pluginhost.Temporary(err)
-		}
-		return nil, pluginhost.Refused(err)
+	if err != nil {
+		return nil, fetchError(err)
 	}
-	return body, err
+	return artifactBody{body}, nil
+}
+
+// fetchError says what a failed fetch means for the step. The plugin names the artifact itself.
+func fetchError(err error) error {
+	failed := (*fetch.Error)(nil)
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case failed.Retryable:
+		return pluginhost.Temporary(errors.New(failed.Text()))
+	default:
+		return pluginhost.Refused(errors.New(failed.Text()))
+	}
+}
+
+// artifactBody is a body whose reading may fail, too.
+type artifactBody struct{ io.ReadCloser }
+
+func (b artifactBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = fetchError(fmt.Errorf("read the body: %w", err))
+	}
+	return n, err
 }
 
 // artifactOf reads a plugin's artifact.

@@ -69,7 +69,10 @@ func (r *Result) reason() string {
 
 // sentences are all a failed step had to say, without repetition.
 func (r *Result) sentences() []string {
-	said := []string{r.reason()}
+	var said []string
+	if r.Message != "" || len(r.Errors) == 0 {
+		said = append(said, r.reason())
+	}
 	for _, text := range r.Errors {
 		if !slices.Contains(said, text) {
 			said = append(said, text)

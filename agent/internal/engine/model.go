@@ -173,6 +173,10 @@ type Result struct {
 	RequeueAfter time.Duration `json:"requeueAfter,omitempty"`
 	// Awaits names an event that wakes the stage before RequeueAfter, or without it at any time.
 	Awaits string `json:"awaits,omitempty"`
+	// Source says where a failure comes from, for example which stage of a child execution; it joins the exception.
+	Source map[string]any `json:"source,omitempty"`
+	// Scheduled is when a stage that waits will go on, for people to see.
+	Scheduled time.Time `json:"scheduled,omitzero"`
 	// Timeout is how long a stage of this type may take when the pipeline does not say; zero means no limit.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Final: the failure is the pipeline's own fault, and the stage's failure options do not apply to it.

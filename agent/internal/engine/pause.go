@@ -59,7 +59,8 @@ func (a *advance) resume(event Event) {
 	a.startReady()
 }
 
-// unpause lets everything go on where it was; the time that was paused does not count.
+// unpause lets everything go on where it was: the time that was paused does not count, and what was going to look
+// again looks at once.
 func (a *advance) unpause(user string) {
 	details := a.ex.Paused
 	paused := a.now.Sub(details.PauseTime.Time())
@@ -70,6 +71,9 @@ func (a *advance) unpause(user string) {
 		if w := a.work(stage); active(stage) && w.Part != PartCancel {
 			w.release()
 			w.shift(paused)
+			if w.Phase == PhaseRun {
+				w.Due = a.now
+			}
 			setStatus(stage, spinnaker.Paused, spinnaker.Running)
 		}
 	}

@@ -7,8 +7,18 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// ValueQueue is the member of a restart's values that says that no slot is free: the execution waits for one.
-const ValueQueue = "queue"
+// Members of a restart's values.
+const (
+	// ValueQueue: no slot is free; the execution waits for one.
+	ValueQueue = "queue"
+	// ValueKeepChild: the stage watches the child execution that it has started, and starts no other.
+	//
+	// Source: spinnaker/spinnaker orca/orca-front50 pipeline/PipelineStage.java.
+	ValueKeepChild = "_skipPipelineRestart"
+)
+
+// childKey is the context key of the child execution that a stage has started.
+const childKey = "executionId"
 
 // RestartProblem says why an execution can not be restarted from a stage, or "". A synthetic stage stands for the
 // top-level stage that it belongs to.
@@ -43,7 +53,11 @@ func (a *advance) restart(stage *spinnaker.Stage, event Event) {
 	if exception, ok := top.Context["exception"]; ok {
 		details["previousException"] = exception
 	}
+	child := top.Context[childKey]
 	a.reset(top)
+	if keep, _ := event.Values[ValueKeepChild].(bool); keep && child != nil {
+		top.Context[childKey] = child
+	}
 	top.Context["restartDetails"] = details
 	a.index()
 	ex := a.ex
@@ -97,7 +111,7 @@ func forgotten(stageType string) []string {
 	case "wait", WindowType:
 		return append(keys, "skipRemainingWait")
 	case "pipeline":
-		return append(keys, "executionId", "executionName", "status")
+		return append(keys, childKey, "executionName", "status")
 	case "jenkins", "script":
 		return append(keys, "queuedBuild", "buildInfo", "buildNumber")
 	case "webhook":

@@ -110,6 +110,9 @@ func (a *advance) merge(stage *spinnaker.Stage, r *Result) {
 	if r.Message != "" {
 		stage.Context[ContextMessage] = r.Message
 	}
+	if !r.Scheduled.IsZero() {
+		stage.ScheduledTime = spinnaker.MillisOf(r.Scheduled)
+	}
 	for _, text := range r.Warnings {
 		warn(stage, text)
 	}
@@ -203,6 +206,9 @@ func (a *advance) endMain(stage *spinnaker.Stage, r *Result) {
 			status = failureStatus(stage, status)
 		}
 		fail(stage, exceptionType(r.Class), "Unexpected Task Failure", r.sentences(), a.now)
+	}
+	if exception, failed := stage.Context["exception"].(map[string]any); failed && r.Source != nil {
+		exception["source"] = r.Source
 	}
 	a.conclude(stage, status)
 }

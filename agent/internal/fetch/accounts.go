@@ -43,14 +43,16 @@ func FromConfig(c config.Artifacts) Accounts {
 	var out Accounts
 	for _, a := range c.GitHub.Accounts {
 		out.GitHub = append(out.GitHub, GitHub{
-			Name: a.Name, UseContentAPI: a.UseContentAPI,
-			Access: Access{Token: a.Token, Username: a.Username, Password: a.Password, AllowPrivateAddresses: a.AllowPrivateAddresses},
+			Name: a.Name, BaseURL: a.BaseURL, UseContentAPI: a.UseContentAPI,
+			Access: Access{Token: a.Token, Username: a.Username, Password: a.Password,
+				AllowPrivateAddresses: a.AllowPrivateAddresses, AllowedHosts: a.AllowedHosts},
 		})
 	}
 	for _, a := range c.HTTP.Accounts {
 		out.HTTP = append(out.HTTP, HTTP{
-			Name:   a.Name,
-			Access: Access{Username: a.Username, Password: a.Password, AllowPrivateAddresses: a.AllowPrivateAddresses},
+			Name: a.Name,
+			Access: Access{Username: a.Username, Password: a.Password,
+				AllowPrivateAddresses: a.AllowPrivateAddresses, AllowedHosts: a.AllowedHosts},
 		})
 	}
 	return out

@@ -54,14 +54,7 @@ func (r *Runner) keepAlive(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		var buried []string
-		err := r.Store.Update(ctx, func(tx store.Tx) (err error) {
-			if err := r.renew(tx); err != nil {
-				return err
-			}
-			buried, err = tx.Bury(tx.Now().Add(-r.DeadAfter))
-			return err
-		})
+		buried, err := r.sayAlive(ctx)
 		switch {
 		case err == nil:
 			r.setRenewed()
@@ -73,6 +66,20 @@ func (r *Runner) keepAlive(ctx context.Context) {
 			r.checkLapse()
 		}
 	}
+}
+
+// sayAlive renews this incarnation once, and buries the dead ones.
+func (r *Runner) sayAlive(ctx context.Context) (buried []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.Renew)
+	defer cancel()
+	err = r.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if err := r.renew(tx); err != nil {
+			return err
+		}
+		buried, err = tx.Bury(tx.Now().Add(-r.DeadAfter))
+		return err
+	})
+	return buried, err
 }
 
 func (r *Runner) setRenewed() {

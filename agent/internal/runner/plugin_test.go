@@ -111,7 +111,7 @@ func TestAnswers(t *testing.T) {
 		"outputs that are no object": {
 			answer:   &stagev1.RunResponse{Status: stagev1.Status_STATUS_SUCCEEDED, OutputsJson: `[1]`},
 			statuses: "TERMINAL 1=TERMINAL",
-			failure:  `the plugin for stage type "work" broke its contract: outputs is no JSON object: json: cannot unmarshal array into Go value of type map[string]interface {}`,
+			failure:  `the plugin for stage type "work" broke its contract: outputs is no JSON object: found a list, expected an object`,
 		},
 		"state too large": {
 			answer:   &stagev1.RunResponse{Status: stagev1.Status_STATUS_RUNNING, State: make([]byte, engine.MaxState+1)},
@@ -289,7 +289,7 @@ func TestUnknownType(t *testing.T) {
 	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"bogus","continuePipeline":true}]}`), nil))
 	expect(t, "statuses", statuses(ex), "TERMINAL 1=TERMINAL")
 	expect(t, "failure", failures(ex, "1"), "No StageDefinitionBuilder implementation for bogus(alias: null) found "+
-		"(knownTypes: checkPreconditions,evaluateVariables,manualJudgment,wait,work)"+
+		"(knownTypes: checkPreconditions,evaluateVariables,manualJudgment,monitorPipeline,pipeline,wait,work)"+
 		`|No plugin provides the stage type "bogus". Install one that does, or correct the stage's type.`)
 }
 
@@ -312,7 +312,7 @@ func TestMaxSteps(t *testing.T) {
 		now := running.Add(1)
 		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
 		}
-		time.Sleep(5 * time.Millisecond) // the work
+		<-time.After(5 * time.Millisecond) // the work
 		running.Add(-1)
 		return &stagev1.RunResponse{Status: stagev1.Status_STATUS_SUCCEEDED}, nil
 	}}

@@ -163,12 +163,11 @@ func (r *Runner) Run(ctx context.Context) error {
 
 	r.loop(ctx)
 
-	r.setOpen(false)
-	r.turns.Wait()
-	// A turn that began while steps could begin may still begin some: wait for it.
-	//lint:ignore SA2001 the lock is only waited for
+	// No turn is under way when steps can begin no more: those that have begun are all known.
 	r.turning.Lock()
+	r.setOpen(false)
 	r.turning.Unlock()
+	r.turns.Wait()
 	abandon := time.AfterFunc(r.Drain, func() { r.cutSteps(errStopping) })
 	r.steps.Wait()
 	abandon.Stop()

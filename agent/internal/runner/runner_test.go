@@ -91,7 +91,8 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 	if p.types == nil {
 		p.types = map[string]runner.StageType{"work": {}}
 	}
-	stages, err := stage.NewSet(stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(), stage.EvaluateVariables())
+	stages, err := stage.NewSet(stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(), stage.EvaluateVariables(),
+		stage.Pipeline(), stage.MonitorPipeline())
 	if err != nil {
 		t.Fatal(err)
 	}

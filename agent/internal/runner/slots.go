@@ -1,6 +1,9 @@
 package runner
 
 import (
+	"errors"
+	"maps"
+
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -99,14 +102,44 @@ func (t *turn) admit(executionID string) error {
 	return t.tx.AddExecutionEvent(executionID, engine.Event{Kind: engine.EventSlot, At: t.now})
 }
 
-// admitRestart has a restart wait when no slot is free for its execution.
+// admitRestart has a restart wait when no slot is free for its execution, and takes the parent along that waits for the
+// execution's end.
 func (t *turn) admitRestart(event *engine.Event) error {
-	if !t.ex.Status.Complete() {
+	if engine.RestartProblem(t.ex.Execution, event.StageID) != "" {
+		return nil // Advance refuses it
+	}
+	if t.ex.Status.Complete() {
+		full, _, err := t.noSlot()
+		if err != nil {
+			return err
+		}
+		if full {
+			event.Values = maps.Clone(event.Values)
+			if event.Values == nil {
+				event.Values = map[string]any{}
+			}
+			event.Values[engine.ValueQueue] = true
+		}
+	}
+	return t.restartParent(event)
+}
+
+// restartParent restarts the stage that started this execution, if its own execution has ended: it then waits for this
+// one again.
+func (t *turn) restartParent(event *engine.Event) error {
+	parentID, stageID := t.ex.Trigger.Text("parentPipelineId"), t.ex.Trigger.Text("parentPipelineStageId")
+	if parentID == "" || stageID == "" {
 		return nil
 	}
-	full, _, err := t.noSlot()
-	if full {
-		event.Values = map[string]any{engine.ValueQueue: true}
+	parent, err := t.tx.Execution(parentID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // deleted meanwhile
 	}
-	return err
+	if err != nil || !parent.Status.Complete() {
+		return err
+	}
+	return t.tx.AddExecutionEvent(parentID, engine.Event{
+		Kind: engine.EventRestart, StageID: stageID, User: event.User, At: t.now,
+		Values: map[string]any{engine.ValueKeepChild: true},
+	})
 }

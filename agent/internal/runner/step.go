@@ -91,9 +91,13 @@ func (r *Runner) begin(ctx context.Context, s *step) {
 func (r *Runner) run(ctx context.Context, s *step) {
 	r.Log.Debug("step begins", s.attributes()...)
 	if s.definition != nil {
-		s.result = s.definition.Perform(ctx, stage.Step{
+		var err error
+		s.result, err = r.perform(ctx, s.definition, stage.Step{
 			Execution: s.ex, Stage: s.stage, Phase: s.work.Phase, Now: time.Now(), Expressions: r.Expressions,
 		})
+		if err != nil {
+			s.result = engine.Result{Status: spinnaker.Running, Class: engine.ClassRetryable, Message: err.Error()}
+		}
 	} else {
 		s.result = r.runPlugin(ctx, s)
 	}

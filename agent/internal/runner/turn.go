@@ -176,7 +176,10 @@ func (t *turn) runDue() error {
 		engine.BeginStep(t.ex, s)
 		w := t.ex.Work[s.ID]
 		phase, attempt := w.Phase, w.Attempt
-		result := t.perform(s, definition, phase)
+		result, err := t.perform(s, definition, phase)
+		if err != nil {
+			return fmt.Errorf("stage %s of type %q: %w", s.ID, s.Type, err)
+		}
 		event := engine.Event{Kind: engine.EventResult, StageID: s.ID, At: t.now, Result: &result, Phase: phase, Attempt: attempt}
 		if err := t.apply([]engine.Event{event}); err != nil {
 			return err
@@ -193,7 +196,7 @@ func (t *turn) nextOwn() (*spinnaker.Stage, *stage.Definition) {
 			continue
 		}
 		definition, own := t.Stages.Lookup(s.Type)
-		if own && (w.Phase == engine.PhaseCancel || !engine.AsksOutside(s.Context)) {
+		if own && definition.Inside(s, w.Phase) {
 			return s, &definition
 		}
 		if !own && !t.provided(s) {
@@ -212,22 +215,33 @@ func (t *turn) provided(s *spinnaker.Stage) bool {
 	return ok
 }
 
-// perform runs a step inside the transaction. A panic of a stage is that stage's failure, and nobody else's.
-func (t *turn) perform(s *spinnaker.Stage, definition *stage.Definition, phase engine.Phase) (result engine.Result) {
+// perform runs a step inside the transaction.
+func (t *turn) perform(s *spinnaker.Stage, definition *stage.Definition, phase engine.Phase) (engine.Result, error) {
+	if definition == nil {
+		return t.unknown(s, phase), nil
+	}
+	return t.Runner.perform(context.Background(), definition, stage.Step{
+		Execution: t.ex, Stage: s, Phase: phase, Now: t.now, Expressions: t.Decisions, Tx: t.tx, Start: t.startChild,
+	})
+}
+
+// startChild starts an execution for a stage of this one.
+func (t *turn) startChild(child stage.Child) (executionID, failure string, err error) {
+	return t.Start(t.tx, Start{Pipeline: child.Pipeline, Trigger: child.Trigger,
+		LaunchOptions: engine.LaunchOptions{RootID: child.RootID, Origin: t.ex.Origin}})
+}
+
+// perform runs a step of a stage of the agent's own. A panic is that stage's failure, and nobody else's.
+func (r *Runner) perform(ctx context.Context, definition *stage.Definition, step stage.Step) (result engine.Result, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			t.Log.Error("a stage panicked", "execution", t.ex.ID, "stage", s.ID, "type", s.Type, "cause", cause,
-				"stack", string(debug.Stack()))
-			result = engine.Result{Status: spinnaker.Terminal, Class: engine.ClassBug, Message: fmt.Sprintf(
-				"stage type %q: internal error: %v. Please report it with the agent's log.", s.Type, cause)}
+			r.Log.Error("a stage panicked", "execution", step.Execution.ID, "stage", step.Stage.ID, "type", step.Stage.Type,
+				"cause", cause, "stack", string(debug.Stack()))
+			result, err = engine.Result{Status: spinnaker.Terminal, Class: engine.ClassBug, Message: fmt.Sprintf(
+				"stage type %q: internal error: %v. Please report it with the agent's log.", step.Stage.Type, cause)}, nil
 		}
 	}()
-	if definition == nil {
-		return t.unknown(s, phase)
-	}
-	return definition.Perform(context.Background(), stage.Step{
-		Execution: t.ex, Stage: s, Phase: phase, Now: t.now, Expressions: t.Decisions, Tx: t.tx,
-	})
+	return definition.Perform(ctx, step)
 }
 
 // unknown is the step of a stage whose type nobody provides: it waits a little, because a plugin or another replica may
@@ -325,7 +339,7 @@ func (t *turn) claimDue() error {
 			continue
 		}
 		definition, own := t.Stages.Lookup(s.Type)
-		if !own && !t.provided(s) || own && !engine.AsksOutside(s.Context) {
+		if !own && !t.provided(s) || own && definition.Inside(s, w.Phase) {
 			continue // left over from runDue: the next turn's
 		}
 		claim, err := t.tx.ClaimStage(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID}, t.Incarnation.ID, t.now)

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
@@ -25,28 +26,42 @@ type Catalog interface {
 //
 // Source: spinnaker/spinnaker orca/orca-applications, orca/orca-front50 pipeline/SavePipelineStage.java and others.
 func Jobs(c Catalog) []Definition {
-	upsert := func(_ context.Context, s Context) engine.Result { return saveApplication(s, c) }
-	save := func(_ context.Context, s Context) engine.Result { return savePipeline(s, c) }
+	own := []string{"application", "pipeline"}
+	job := func(name, task string, run func(Context, Catalog) (engine.Result, error), aliases ...string) Definition {
+		return Definition{
+			Type: name, Aliases: aliases, Tasks: []string{task}, Own: own,
+			Change: func(_ context.Context, s Context) (engine.Result, error) { return refused(run(s, c)) },
+		}
+	}
 	return []Definition{
-		{Type: "createApplication", Own: []string{"application"}, Aliases: []string{"upsertApplication"}, Tasks: []string{"upsertApplicationTask"}, Run: upsert},
-		{Type: "updateApplication", Own: []string{"application"}, Tasks: []string{"upsertApplicationTask"}, Run: upsert},
-		{Type: "deleteApplication", Tasks: []string{"deleteApplication"},
-			Run: func(_ context.Context, s Context) engine.Result { return deleteApplication(s, c) }},
-		{Type: "savePipeline", Tasks: []string{"savePipeline"}, Own: []string{"pipeline"}, Run: save},
-		{Type: "updatePipeline", Tasks: []string{"updatePipeline"}, Own: []string{"pipeline"}, Run: save},
-		{Type: "deletePipeline", Tasks: []string{"deletePipeline"}, Own: []string{"pipeline"},
-			Run: func(_ context.Context, s Context) engine.Result { return deletePipeline(s, c) }},
+		job("createApplication", "upsertApplicationTask", saveApplication, "upsertApplication"),
+		job("updateApplication", "upsertApplicationTask", saveApplication),
+		job("deleteApplication", "deleteApplication", deleteApplication),
+		job("savePipeline", "savePipeline", savePipeline),
+		job("updatePipeline", "updatePipeline", savePipeline),
+		job("deletePipeline", "deletePipeline", deletePipeline),
 	}
 }
 
-func saveApplication(s Context, c Catalog) engine.Result {
+// refused makes a refusal of the catalog the failure of the job. Any other error is the store's.
+func refused(result engine.Result, err error) (engine.Result, error) {
+	var refusal *spinnaker.Error
+	if errors.As(err, &refusal) {
+		result = failed("%s", refusal.Message)
+		result.Errors = refusal.Errors
+		return result, nil
+	}
+	return result, err
+}
+
+func saveApplication(s Context, c Catalog) (engine.Result, error) {
 	application, ok := s.Stage.Context["application"].(map[string]any)
 	if !ok {
-		return failed("the job has no object `application` with the application's attributes")
+		return failed("the job has no object `application` with the application's attributes"), nil
 	}
 	previous, saved, err := c.SaveApplication(s.Tx, spinnaker.Clone(application), s.user())
 	if err != nil {
-		return failed("%v", err)
+		return engine.Result{}, err
 	}
 	result := succeeded()
 	result.Context = map[string]any{
@@ -55,50 +70,41 @@ func saveApplication(s Context, c Catalog) engine.Result {
 	if previous != nil {
 		result.Context["previousState"] = map[string]any(previous)
 	}
-	return result
+	return result, nil
 }
 
-func deleteApplication(s Context, c Catalog) engine.Result {
+func deleteApplication(s Context, c Catalog) (engine.Result, error) {
 	application, _ := s.Stage.Context["application"].(map[string]any)
 	name := text(application, "name")
 	if name == "" {
-		return failed("the job has no application.name: which application is to be deleted?")
-	}
-	if err := c.DeleteApplication(s.Tx, name, s.user()); err != nil {
-		return failed("%v", err)
+		return failed("the job has no application.name: which application is to be deleted?"), nil
 	}
 	result := succeeded()
 	result.Context = map[string]any{"notification.type": "deleteapplication"}
-	return result
+	return result, c.DeleteApplication(s.Tx, name, s.user())
 }
 
-func savePipeline(s Context, c Catalog) engine.Result {
+func savePipeline(s Context, c Catalog) (engine.Result, error) {
 	pipeline, problem := s.pipeline()
 	if problem != "" {
-		return failed("%s", problem)
+		return failed("%s", problem), nil
 	}
 	stale, _ := engine.Bool(s.Stage.Context["staleCheck"])
 	saved, err := c.SavePipeline(s.Tx, pipeline, stale, s.user())
-	if err != nil {
-		return failed("%v", err)
-	}
 	result := succeeded()
 	result.Context = map[string]any{
 		"notification.type": "savepipeline", "application": saved.Application,
 		"pipeline.name": saved.Name, "pipeline.id": saved.ID,
 	}
-	return result
+	return result, err
 }
 
-func deletePipeline(s Context, c Catalog) engine.Result {
+func deletePipeline(s Context, c Catalog) (engine.Result, error) {
 	pipeline, problem := s.pipeline()
 	if problem != "" {
-		return failed("%s", problem)
+		return failed("%s", problem), nil
 	}
-	if err := c.DeletePipeline(s.Tx, pipeline.Application, pipeline.Name, s.user()); err != nil {
-		return failed("%v", err)
-	}
-	return succeeded()
+	return succeeded(), c.DeletePipeline(s.Tx, pipeline.Application, pipeline.Name, s.user())
 }
 
 // pipeline reads the pipeline of a job: an object, or the base64 of its JSON. problem says why that is not possible.

@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -74,13 +73,4 @@ func mayNotJudge(c Context, user string, roles Roles) string {
 		return ""
 	}
 	return "the judgment of " + user + " does not count: it takes one of the roles " + strings.Join(required, ", ")
-}
-
-// jsonNumber is n as plain JSON data.
-func jsonNumber[N int | int64](n N) json.Number {
-	data, err := json.Marshal(n)
-	if err != nil {
-		return "0"
-	}
-	return json.Number(data)
 }

@@ -26,8 +26,17 @@ type Context struct {
 	// Expressions is the language of the stage's expressions, Env what they see.
 	Expressions *spel.Engine
 	Env         func() *spel.Env
-	// Tx is the transaction that records the result.
+	// Tx is the transaction that records the result; nil outside of it.
 	Tx store.Tx
+	// Start starts another execution in the transaction.
+	Start func(Child) (executionID, failure string, err error)
+}
+
+// Child is an execution that a stage starts.
+type Child struct {
+	Pipeline spinnaker.Pipeline
+	Trigger  spinnaker.Trigger
+	RootID   string
 }
 
 // Definition is a stage type.
@@ -40,10 +49,19 @@ type Definition struct {
 	Own []string
 	// Timeout is how long a stage of this type may take when the pipeline does not say; zero means no limit.
 	Timeout time.Duration
-	// Run performs a step.
+	// Run performs a step. It changes nothing, so it may run outside the transaction: it does when the stage's
+	// expressions ask for something outside. Then the context has no Tx.
 	Run func(context.Context, Context) engine.Result
-	// Cancel cleans up; nil when there is nothing to clean up.
-	Cancel func(context.Context, Context) engine.Result
+	// Change performs a step that changes the store, always inside the transaction, in place of Run. An error undoes the
+	// transaction; it is tried again later.
+	Change func(context.Context, Context) (engine.Result, error)
+	// Cancel cleans up, always inside the transaction; nil when there is nothing to clean up.
+	Cancel func(context.Context, Context) (engine.Result, error)
+}
+
+// Inside says whether a step of the stage has to run inside the transaction, or may.
+func (d Definition) Inside(s *spinnaker.Stage, phase engine.Phase) bool {
+	return d.Change != nil || phase == engine.PhaseCancel || !engine.AsksOutside(s.Context)
 }
 
 // Set is the stage types that the agent provides.
@@ -82,36 +100,41 @@ type Step struct {
 	Now       time.Time
 	// Expressions is the language for the stage's context.
 	Expressions *spel.Engine
-	// Tx is the transaction that records the result.
-	Tx store.Tx
+	// Tx is the transaction that records the result, Start starts another execution in it. Both are nil outside of it.
+	Tx    store.Tx
+	Start func(Child) (executionID, failure string, err error)
 }
 
-// Perform runs a step of a stage of this type, after evaluating the stage's context.
-func (d Definition) Perform(ctx context.Context, step Step) engine.Result {
+// Perform runs a step of a stage of this type, after evaluating the stage's context. An error undoes the transaction.
+func (d Definition) Perform(ctx context.Context, step Step) (engine.Result, error) {
 	c := Context{
 		Execution: step.Execution, Stage: step.Stage, Work: *step.Execution.Work[step.Stage.ID], Config: step.Stage.Context,
-		Now: step.Now, Tx: step.Tx, Expressions: step.Expressions,
+		Now: step.Now, Tx: step.Tx, Start: step.Start, Expressions: step.Expressions,
 		Env: func() *spel.Env { return engine.Env(step.Execution.Execution, step.Stage) },
+	}
+	if step.Phase == engine.PhaseCancel {
+		if d.Cancel == nil {
+			return engine.Result{Status: spinnaker.Canceled}, nil
+		}
+		return d.Cancel(ctx, c)
 	}
 	evaluation := engine.EvaluateContext(ctx, step.Expressions, step.Execution, step.Stage, d.Own)
 	if evaluation.Context != nil {
 		c.Config = evaluation.Context
 	}
 	var result engine.Result
-	switch {
-	case step.Phase != engine.PhaseCancel:
+	var err error
+	if d.Change != nil {
+		result, err = d.Change(ctx, c)
+	} else {
 		result = d.Run(ctx, c)
-	case d.Cancel != nil:
-		result = d.Cancel(ctx, c)
-	default:
-		result = engine.Result{Status: spinnaker.Canceled}
 	}
 	result.Timeout = d.Timeout
 	result.Evaluated, result.Literals = evaluation.Context, evaluation.Literals
-	if result.Tasks == nil && step.Phase != engine.PhaseCancel {
+	if result.Tasks == nil {
 		result.Tasks = d.tasks(result.Status)
 	}
-	return result
+	return result, err
 }
 
 // tasks shows the type's tasks, all with the status of the stage.

@@ -15,7 +15,7 @@ import (
 // TestCases plays the cases in testdata with the real stage types; what is not among them does what the scripts say.
 func TestCases(t *testing.T) {
 	set, err := stage.NewSet(stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(roles), stage.CheckPreconditions(),
-		stage.EvaluateVariables())
+		stage.EvaluateVariables(), stage.ExecutionWindow(time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,9 +25,13 @@ func TestCases(t *testing.T) {
 		if !ok {
 			return engine.Result{}, false
 		}
-		return definition.Perform(context.Background(), stage.Step{
+		result, err := definition.Perform(context.Background(), stage.Step{
 			Execution: ex, Stage: s, Phase: phase, Now: now, Expressions: expressions,
-		}), true
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return result, true
 	})
 }
 

@@ -7,18 +7,17 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/gennaker/gennaker/agent/internal/config"
 )
 
-// Logger writes to w as configured: text on a terminal and JSON otherwise unless the configuration says.
-func Logger(w io.Writer, c config.Log) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo
+// Logger writes to w from a level on (debug, info, warn, error). The format is text or json; "" is text on a terminal and
+// JSON otherwise.
+func Logger(w io.Writer, level, format string) *slog.Logger {
+	var lowest slog.Level
+	if err := lowest.UnmarshalText([]byte(level)); err != nil {
+		lowest = slog.LevelInfo
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if c.Format == "text" || c.Format == "" && terminal(w) {
+	options := &slog.HandlerOptions{Level: lowest}
+	if format == "text" || format == "" && terminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))

@@ -80,7 +80,7 @@ func (d *data) UnmarshalJSON(text []byte) (err error) {
 // Load reads a case file. Executions that cases name are looked up in
 // executions.json beside it.
 func Load(file string) ([]Case, error) {
-	executions, err := loadExecutions(filepath.Join(filepath.Dir(file), "executions.json"))
+	executions, err := LoadExecutions(filepath.Join(filepath.Dir(file), "executions.json"))
 	if err != nil {
 		return nil, err
 	}
@@ -97,17 +97,24 @@ func Load(file string) ([]Case, error) {
 		if len(line) == 0 {
 			continue
 		}
-		var c Case
-		if err := json.Unmarshal(line, &c); err != nil {
+		c, err := Parse(line, executions)
+		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
 		}
-		c.executions, c.input = executions, string(line)
-		cases = append(cases, c)
+		cases = append(cases, *c)
 	}
 	return cases, lines.Err()
 }
 
-func loadExecutions(file string) (map[string]any, error) {
+// Parse reads one case; executions are those that it may name, decoded by
+// [spel.Decode].
+func Parse(line []byte, executions map[string]any) (*Case, error) {
+	c := &Case{executions: executions, input: string(line)}
+	return c, json.Unmarshal(line, c)
+}
+
+// LoadExecutions reads a file of executions by name; none if it is not there.
+func LoadExecutions(file string) (map[string]any, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

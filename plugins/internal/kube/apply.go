@@ -99,6 +99,12 @@ func (a *applier) stale(err error) bool {
 // errVanished means that an object was deleted between reading and writing it.
 var errVanished = errors.New("the object was deleted at the same time")
 
+// errTerminating means that an object of this name is being deleted.
+var errTerminating = errors.New("an object of this name is still being deleted")
+
+// IsTerminating reports whether an object could not be applied because an older one of its name is being deleted.
+func IsTerminating(err error) bool { return errors.Is(err, errTerminating) }
+
 func (a *applier) once(ctx context.Context, strategy manifest.Strategy) (Result, error) {
 	live, err := a.at.Get(ctx, a.object.GetName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -106,6 +112,9 @@ func (a *applier) once(ctx context.Context, strategy manifest.Strategy) (Result,
 	}
 	if err != nil {
 		return Result{}, err
+	}
+	if live != nil && live.GetDeletionTimestamp() != nil && len(a.dryRun) == 0 {
+		return Result{Before: live}, errTerminating
 	}
 	var after *unstructured.Unstructured
 	switch strategy {

@@ -52,7 +52,7 @@ func Judge(err error) Trouble {
 		return Refused
 	}
 	var request *url.Error
-	if errors.As(err, &request) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if errors.As(err, &request) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return Away
 	}
 	return Refused

@@ -154,11 +154,20 @@ func (p *Preflight) needs(item manifest.Item, err error) (manifest.Ref, bool) {
 
 // refusals puts the API server's answer into words, with a way out where there is one.
 func (p *Preflight) refusals(item manifest.Item, before *unstructured.Unstructured, err error) []string {
-	text := p.cluster.Explain(err)
+	text := shorten(p.cluster.Explain(err))
 	if before != nil && immutable(err) && item.Strategy != manifest.StrategyRecreate {
 		text += `; annotate it with strategy.spinnaker.io/recreate: "true" to have it deleted and created anew`
 	}
 	return []string{text}
+}
+
+// shorten takes the middle out of a long text: the API server prints whole Go structs when a template cannot change.
+func shorten(text string) string {
+	const head, tail = 400, 100
+	if len(text) <= head+tail {
+		return text
+	}
+	return strings.ToValidUTF8(text[:head], "") + " … " + strings.ToValidUTF8(text[len(text)-tail:], "")
 }
 
 // immutable reports whether an object was refused because a field cannot change.

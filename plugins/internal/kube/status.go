@@ -1,8 +1,6 @@
 package kube
 
 import (
-	"fmt"
-
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -38,41 +36,42 @@ const (
 
 // StatusOf judges a live object by Spinnaker's rules and words (clouddriver-kubernetes op/handler/*#status), by
 // kstatus' rules for definitions and custom resources.
-func (c *Cluster) StatusOf(live *unstructured.Unstructured) (Status, error) {
+func (c *Cluster) StatusOf(live *unstructured.Unstructured) Status {
 	switch c.Kinds.RefOf(manifest.Object{Unstructured: live}).Kind {
 	case "deployment":
-		return deploymentStatus(live), nil
+		return deploymentStatus(live)
 	case "replicaSet":
-		return replicaSetStatus(live), nil
+		return replicaSetStatus(live)
 	case "statefulSet":
-		return statefulSetStatus(live), nil
+		return statefulSetStatus(live)
 	case "daemonSet":
-		return daemonSetStatus(live), nil
+		return daemonSetStatus(live)
 	case "job":
-		return jobStatus(live), nil
+		return jobStatus(live)
 	case "pod":
-		return podStatus(live), nil
+		return podStatus(live)
 	case "horizontalpodautoscaler":
-		return autoscalerStatus(live), nil
+		return autoscalerStatus(live)
 	}
 	if c.Kinds.Native(live.GroupVersionKind()) && live.GetKind() != "CustomResourceDefinition" {
-		return stable, nil
+		return stable
 	}
 	return generalStatus(live)
 }
 
-func generalStatus(live *unstructured.Unstructured) (Status, error) {
+// generalStatus reads the conditions that custom resources have by custom. A status of another form says nothing.
+func generalStatus(live *unstructured.Unstructured) Status {
 	result, err := status.Compute(live)
 	if err != nil {
-		return Status{}, fmt.Errorf("status of %s %s: %w", live.GetKind(), live.GetName(), err)
+		return Status{Stable: true, Message: "its status has no form that is known"}
 	}
 	switch result.Status {
 	case status.CurrentStatus:
-		return stable, nil
+		return stable
 	case status.FailedStatus:
-		return failed(result.Message), nil
+		return failed(result.Message)
 	default:
-		return waiting(result.Message), nil
+		return waiting(result.Message)
 	}
 }
 

@@ -17,10 +17,7 @@ func TestStatus(t *testing.T) {
 	cluster := offline(t)
 	for _, test := range readCases(t, "testdata/status.yaml") {
 		t.Run(test.Name, func(t *testing.T) {
-			status, err := cluster.StatusOf(&unstructured.Unstructured{Object: normal(t, test.Object)})
-			if err != nil {
-				t.Fatal(err)
-			}
+			status := cluster.StatusOf(&unstructured.Unstructured{Object: normal(t, test.Object)})
 			got := "waiting"
 			switch {
 			case status.Failed:
@@ -138,4 +135,35 @@ func TestWarningsBelongToTheirRequest(t *testing.T) {
 	if got := append(one.list(), two.list()...); len(got) != 2 || got[0] != "a" || got[1] != "b" {
 		t.Errorf("warnings %q", got)
 	}
+}
+
+// FuzzStatus checks that no object, however odd, brings the wait down.
+func FuzzStatus(f *testing.F) {
+	for _, seed := range []string{
+		`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":{"replicas":"x"},"status":{"conditions":{}}}`,
+		`{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a"},"status":{"conditions":[3,{"type":"Failed","status":true}]}}`,
+		`{"apiVersion":"example.com/v1","kind":"W","metadata":{"name":"a","generation":"1"},"status":{"observedGeneration":{}}}`,
+		`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"status":[]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	cluster, err := Connect("offline", Settings{KubeconfigContents: kubeconfigText})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(_ *testing.T, text []byte) {
+		docs, _, err := manifest.Parse(text)
+		if err != nil {
+			return
+		}
+		objects, err := manifest.Objects(docs)
+		if err != nil {
+			return
+		}
+		for _, o := range objects {
+			cluster.StatusOf(o.Unstructured)
+			creationProblems(o.Unstructured)
+			same(o.Unstructured, o.Unstructured)
+		}
+	})
 }

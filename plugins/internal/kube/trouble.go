@@ -41,7 +41,8 @@ type Problem struct {
 	Message string
 
 	pod, container string
-	previous       bool // the log to look at is of the container that crashed
+	ended          bool // the Pod is over
+	previous       bool // the container crashed: the log to look at is of the one before
 }
 
 // Problems lists what keeps the newest Pods of a workload from running, the worst first; restarts is how often a
@@ -52,6 +53,7 @@ func (c *Cluster) Problems(ctx context.Context, workload *unstructured.Unstructu
 		return nil, fmt.Errorf("pods of %s: %w", c.Kinds.RefOf(manifest.Object{Unstructured: workload}), err)
 	}
 	problems := creationProblems(workload)
+	controlled := workload.GroupVersionKind() != podKind
 	told := make(map[string]bool)
 	for _, o := range pods {
 		var pod corev1.Pod
@@ -59,6 +61,9 @@ func (c *Cluster) Problems(ctx context.Context, workload *unstructured.Unstructu
 			return nil, fmt.Errorf("pod %s: %w", o.GetName(), err)
 		}
 		for _, p := range podProblems(&pod, restarts) {
+			if p.ended && controlled || p.previous && workload.GetKind() == "Job" {
+				p.Severity = Passing // the controller starts another Pod; a Job counts its failures itself
+			}
 			if key := p.container + "/" + p.Reason; !told[key] {
 				told[key] = true
 				problems = append(problems, p)
@@ -101,7 +106,7 @@ func containerProblem(pod *corev1.Pod, status corev1.ContainerStatus, restarts i
 	p := Problem{pod: pod.Name, container: status.Name}
 	where := fmt.Sprintf("container %s of pod %s", status.Name, pod.Name)
 	if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 && pod.Status.Phase == corev1.PodFailed {
-		p.Severity, p.Reason = Final, ended.Reason
+		p.Severity, p.Reason, p.ended = Final, ended.Reason, true
 		p.Message = fmt.Sprintf("%s ended with exit code %d%s", where, ended.ExitCode, because(ended.Message))
 		return p, true
 	}

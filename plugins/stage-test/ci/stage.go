@@ -78,8 +78,8 @@ func newRun(req *sdk.Request, names taskNames, fields []field) (*run, error) {
 		req: req, host: req.Host, names: names, now: time.Now(),
 		context: map[string]any{}, outputs: map[string]any{},
 	}
-	for _, wrong := range validate(req.Config, fields) {
-		return nil, &sdk.ConfigError{Path: wrong.Path, Message: wrong.Message}
+	if wrong := validate(req.Config, fields); len(wrong) > 0 {
+		return nil, &sdk.ConfigError{Path: wrong[0].Path, Message: wrong[0].Message}
 	}
 	if err := req.Config.Decode(&r.set); err != nil {
 		return nil, err

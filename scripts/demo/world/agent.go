@@ -130,7 +130,7 @@ func (w *World) config(listen, store string) object {
 		"store":  object{"path": store},
 		"log":    object{"format": "text"},
 		"jenkins": object{"masters": []object{{"name": Master, "address": w.Jenkins.URL, "username": w.Jenkins.Admin.ID,
-			"password": object{"env": "JENKINS_PASSWORD"}, "pollInterval": "1s"}}},
+			"password": object{"env": "JENKINS_PASSWORD"}, "pollInterval": "1s", "propertyFileTimeout": "8s"}}},
 		"artifacts": object{"github": object{"accounts": []object{{"name": "gh", "allowPrivateAddresses": true}}}},
 	}
 	if c := w.Cluster; c != nil {

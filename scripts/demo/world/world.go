@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
@@ -49,6 +50,10 @@ type World struct {
 
 	// closers end what was started, last first.
 	closers []func() error
+
+	mu sync.Mutex
+	// smoked counts the smoke tests of each image.
+	smoked map[string]int
 }
 
 // wallClock has the Jenkins double tell the real time.
@@ -58,7 +63,7 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 // New starts a Jenkins double with the jobs of the worked example and a GitHub-shaped server with its chart.
 func New(o Options) (*World, error) {
-	w := &World{Options: o}
+	w := &World{Options: o, smoked: map[string]int{}}
 	if err := w.start(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -76,6 +81,9 @@ func (w *World) start() error {
 	w.Smoke = jenkins.Job("shipitclicker/smoke", jenkinstest.Pipeline).
 		SetParameters(jenkinstest.Parameter{Name: "IMAGE", Type: "String"}).
 		Runs(func(_ int, parameters map[string]string) jenkinstest.Plan {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.smoked[parameters["IMAGE"]]++
 			return jenkinstest.Plan{Log: []string{"smoke test of " + parameters["IMAGE"]}}
 		})
 	if w.Chart, err = w.readChart(); err != nil {
@@ -115,6 +123,13 @@ func (w *World) FinishBuild(image string) int {
 	return w.Build.Finished("SUCCESS",
 		jenkinstest.File{Path: "build.properties", Data: []byte(properties)},
 		jenkinstest.File{Path: "helm.tar.gz", Data: w.Chart}).Number()
+}
+
+// SmokeTests is how often the smoke test job was started for an image.
+func (w *World) SmokeTests(image string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.smoked[image]
 }
 
 // NextBuild is the number that the build job's next build gets.

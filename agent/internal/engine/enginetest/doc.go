@@ -28,6 +28,8 @@
 //	expect RUNNING 1=SUCCEEDED 2=NOT_STARTED
 //	expect order 1 2<1 2                the order of the stages in the execution
 //	expect due 2 15s                    when the stage is to be looked at, counted from the launch; or "never"
+//	expect scheduled 2 1h               when the stage is said to go on
+//	expect requires 2 1                 the stage's requisites
 //	expect awaits 2 judgment
 //	expect context 2 key 41             a value in the context; "absent" for none
 //	expect outputs 2 key "x"

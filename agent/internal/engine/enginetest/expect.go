@@ -31,7 +31,7 @@ func (g *game) expect(c command) error {
 			refs = append(refs, stage.RefID)
 		}
 		return same("order of stages", strings.Join(refs, " "), strings.Join(c.words[2:], " "))
-	case "due", "awaits", "context", "outputs", "error", "warning", "task", "requires":
+	case "due", "awaits", "context", "outputs", "error", "warning", "task", "requires", "scheduled":
 		stage := g.stage(ref)
 		if stage == nil {
 			return fmt.Errorf("no stage has the refId %q", ref)
@@ -57,6 +57,12 @@ func (g *game) expectOf(stage *spinnaker.Stage, what string, words []string) err
 		return same("due", due, words[0])
 	case "awaits":
 		return same("awaited event", w.Awaits, words[0])
+	case "scheduled":
+		want, err := time.ParseDuration(words[0])
+		if err != nil {
+			return err
+		}
+		return same("scheduled time", stage.ScheduledTime.Time().Sub(g.launched).String(), want.String())
 	case "requires":
 		return same("requisites", strings.Join(stage.Requisites, " "), strings.TrimSpace(strings.Join(words, " ")))
 	case "context":

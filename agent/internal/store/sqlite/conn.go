@@ -89,13 +89,21 @@ func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
 	return &conn{sql: c, stmts: map[string]*sql.Stmt{}}, nil
 }
 
-// prepared returns the statement for a query, prepared once. The queries are the constants of this package, so there
-// are few.
+// maxStatements bounds the prepared statements of a connection. The queries of this package are fewer, but for the lists
+// with their many combinations of conditions.
+const maxStatements = 200
+
+// prepared returns the statement for a query, prepared once.
 //
 // Statements run without a context: interrupting one would roll back the work of others in the same transaction.
 func (c *conn) prepared(query string) (*sql.Stmt, error) {
 	if stmt := c.stmts[query]; stmt != nil {
 		return stmt, nil
+	}
+	if len(c.stmts) >= maxStatements {
+		if err := c.forgetOne(); err != nil {
+			return nil, err
+		}
 	}
 	stmt, err := c.sql.PrepareContext(context.Background(), query)
 	if err != nil {
@@ -103,6 +111,15 @@ func (c *conn) prepared(query string) (*sql.Stmt, error) {
 	}
 	c.stmts[query] = stmt
 	return stmt, nil
+}
+
+// forgetOne closes any one of the statements.
+func (c *conn) forgetOne() error {
+	for query, stmt := range c.stmts {
+		delete(c.stmts, query)
+		return stmt.Close()
+	}
+	return nil
 }
 
 // exec runs a statement and returns how many rows it changed.

@@ -30,25 +30,49 @@ func openHere(t *testing.T) *Store {
 
 func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	s := openHere(t)
-	check := func(name string, c *conn, readOnly bool) {
-		for _, p := range pragmas(readOnly) {
+	check := func(name string, c *conn, queryOnly string) {
+		for pragma, want := range map[string]string{
+			"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": queryOnly,
+		} {
 			var found string
-			if err := c.sql.QueryRowContext(t.Context(), "PRAGMA "+p.name).Scan(&found); err != nil {
+			if err := c.sql.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&found); err != nil {
 				t.Fatal(err)
 			}
-			if found != p.value {
-				t.Errorf("%s: %s is %s, expected %s", name, p.name, found, p.value)
+			if found != want {
+				t.Errorf("%s: %s is %s, expected %s", name, pragma, found, want)
 			}
 		}
 	}
-	check("writer", s.writer, false)
+	check("writer", s.writer, "0")
 	for i := range cap(s.readers.idle) {
 		c := <-s.readers.idle
-		check(fmt.Sprint("reader ", i), c, true)
+		check(fmt.Sprint("reader ", i), c, "1")
 		if _, err := c.exec("DELETE FROM audit"); err == nil {
 			t.Error("a reader could write")
 		}
 		s.readers.idle <- c
+	}
+}
+
+func TestPreparedStatementsAreBounded(t *testing.T) {
+	s := openHere(t)
+	err := s.View(t.Context(), func(r store.Reader) error {
+		for i := range 2 * maxStatements {
+			found, err := list(&r.(*reader).scope, scanned[int], fmt.Sprint("SELECT ", i))
+			if err != nil {
+				return err
+			}
+			if len(found) != 1 || found[0] != i {
+				t.Errorf("SELECT %d gave %v", i, found)
+			}
+		}
+		if n := len(r.(*reader).conn.stmts); n > maxStatements {
+			t.Errorf("%d statements are prepared, at most %d should be", n, maxStatements)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -81,8 +81,7 @@ func benchStep(b *testing.B, s store.Store, atOnce int) {
 
 func benchRead(b *testing.B, s store.Store) {
 	save(b, s, rich(b, "ex"))
-	b.ResetTimer()
-	for range b.N {
+	for b.Loop() {
 		load(b, s, "ex")
 	}
 }
@@ -113,7 +112,7 @@ func benchList(b *testing.B, s store.Store) {
 	}
 	for name, query := range queries {
 		b.Run(name, func(b *testing.B) {
-			for range b.N {
+			for b.Loop() {
 				list(b, s, query)
 			}
 		})

@@ -255,6 +255,11 @@ func testDue(t *testing.T, s store.Store) {
 	same(t, "the function's error", errors.Is(err, failure), true)
 	same(t, "signal after a rollback", signalled(), false)
 
+	var claimed store.Claim
+	claims := func(tx store.Tx) (err error) {
+		claimed, err = tx.ClaimStage(ref, "me", base())
+		return err
+	}
 	steps := []struct {
 		name   string
 		change func(store.Tx) error
@@ -266,10 +271,9 @@ func testDue(t *testing.T, s store.Store) {
 		{"a candidate", func(tx store.Tx) error {
 			return tx.AddCandidate(store.Candidate{ID: "c", Due: base(), Deadline: base()})
 		}, true},
-		{"a claim", func(tx store.Tx) error {
-			_, err := tx.ClaimStage(ref, "me", base())
-			return err
-		}, false},
+		{"a claim", claims, false},
+		{"a release", func(tx store.Tx) error { return tx.ReleaseClaim(claimed) }, true},
+		{"another claim", claims, false},
 		{"a death", func(tx store.Tx) error {
 			_, err := tx.Bury(tx.Now().Add(time.Second))
 			return err

@@ -1,0 +1,183 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/runner"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+func expectRefusal(t *testing.T, what string, err error, status int, text string) {
+	t.Helper()
+	var refusal *spinnaker.Error
+	if !errors.As(err, &refusal) {
+		t.Errorf("%s: found %v, expected a refusal", what, err)
+		return
+	}
+	expect(t, what, fmt.Sprintf("%d %s", refusal.Status, refusal.Message), fmt.Sprintf("%d %s", status, text))
+}
+
+func TestOperationsOnWhatIsNotThere(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	ctx, missing := t.Context(), "No PIPELINE found for nope"
+	expectRefusal(t, "cancel", b.runner.Cancel(ctx, "nope", "ann", ""), http.StatusNotFound, missing)
+	expectRefusal(t, "pause", b.runner.Pause(ctx, "nope", "ann"), http.StatusNotFound, missing)
+	expectRefusal(t, "resume", b.runner.Resume(ctx, "nope", "ann"), http.StatusNotFound, missing)
+	expectRefusal(t, "patch", b.runner.Patch(ctx, "nope", "s", "ann", nil), http.StatusNotFound, missing)
+	expectRefusal(t, "restart", b.runner.Restart(ctx, "nope", "s", "ann"), http.StatusNotFound, missing)
+	expectRefusal(t, "delete", b.runner.Delete(ctx, "nope"), http.StatusNotFound, missing)
+	_, _, err := b.runner.Evaluate(ctx, "nope", "", "x")
+	expectRefusal(t, "evaluate", err, http.StatusNotFound, missing)
+}
+
+func TestOperationsInTheWrongState(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	ctx := t.Context()
+	id := b.launch(limited(t, `"description":"x"`), nil)
+	b.running(id)
+	stageID := b.execution(id).Stages[0].ID
+	expectRefusal(t, "resume", b.runner.Resume(ctx, id, "ann"), http.StatusConflict,
+		"Unable to resume pipeline that is not PAUSED (executionId: "+id+", currentStatus: RUNNING")
+	expectRefusal(t, "restart", b.runner.Restart(ctx, id, stageID, "ann"), http.StatusConflict,
+		`stage "manualJudgment" can not be restarted while its status is RUNNING: cancel the execution first, or wait for the stage to end`)
+	expectRefusal(t, "restart of no stage", b.runner.Restart(ctx, id, "x", "ann"), http.StatusNotFound, "No stage x found in execution "+id)
+	expectRefusal(t, "patch of no stage", b.runner.Patch(ctx, id, "x", "ann", nil), http.StatusNotFound, "No stage x found in execution "+id)
+	expectRefusal(t, "skip", b.runner.Patch(ctx, id, stageID, "ann", map[string]any{"manualSkip": true}), http.StatusMethodNotAllowed,
+		"Cannot manually skip stage.")
+	expectRefusal(t, "delete", b.runner.Delete(ctx, id), http.StatusConflict, "Cannot delete a running PIPELINE, please cancel it first.")
+	b.judge(id, "continue")
+	b.ended(id)
+	expectRefusal(t, "pause", b.runner.Pause(ctx, id, "ann"), http.StatusConflict,
+		"Unable to pause pipeline that is not RUNNING (executionId: "+id+", currentStatus: SUCCEEDED)")
+	expectRefusal(t, "patch", b.runner.Patch(ctx, id, stageID, "ann", nil), http.StatusConflict,
+		`Stage "manualJudgment" of execution `+id+` has ended already with status SUCCEEDED: it can not be changed.`)
+	if err := b.runner.Cancel(ctx, id, "ann", ""); err != nil {
+		t.Errorf("cancel of an execution that has ended: found %v, expected nothing to happen", err)
+	}
+	expect(t, "status", string(b.execution(id).Status), "SUCCEEDED")
+	if err := b.runner.Delete(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	expectRefusal(t, "delete again", b.runner.Delete(ctx, id), http.StatusNotFound, "No PIPELINE found for "+id)
+}
+
+// TestPatchIsAnsweredWithItsEffect: when Patch returns, the stage has seen it.
+func TestPatchIsAnsweredWithItsEffect(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	id := b.launch(limited(t, `"description":"x"`), nil)
+	b.judge(id, "continue")
+	expect(t, "statuses", statuses(b.execution(id)), "SUCCEEDED 1=SUCCEEDED")
+	expect(t, "judge", b.execution(id).Stages[0].LastModified.User, "ann")
+}
+
+// TestFailedStart: a launch that fails is recorded as an execution.
+func TestFailedStart(t *testing.T) {
+	s := openStore(t)
+	var ended []string
+	b := start(t, s, &plugins{}, func(o *runner.Options) {
+		o.Ended = func(_ store.Tx, ex *spinnaker.Execution) error {
+			ended = append(ended, string(ex.Status))
+			return nil
+		}
+	})
+	var id, failure string
+	err := s.Update(t.Context(), func(tx store.Tx) (err error) {
+		id, failure, err = b.runner.Start(tx, runner.Start{Pipeline: pipeline(t, `{"application":"shop","name":"p","disabled":true}`)})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ex := b.execution(id)
+	expect(t, "failure", failure, "Pipeline is disabled and cannot be started.")
+	expect(t, "status", string(ex.Status)+" by "+ex.CanceledBy, "TERMINAL by system")
+	expect(t, "reason", ex.CancellationReason, "Failed on startup: Pipeline is disabled and cannot be started.")
+	expect(t, "ended", strings.Join(ended, " "), "TERMINAL")
+}
+
+// TestCorrelationID: a second start with the same correlationId is the first one.
+func TestCorrelationID(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	trigger := spinnaker.Trigger{"type": "manual", "correlationId": "c1"}
+	first, second := b.launch(pipeline(t, threeWaits), trigger), b.launch(pipeline(t, threeWaits), trigger)
+	expect(t, "second execution", second, first)
+}
+
+// TestPromisedID: a caller may have promised the execution's id before.
+func TestPromisedID(t *testing.T) {
+	s := openStore(t)
+	b := start(t, s, &plugins{})
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		id, _, err := b.runner.Start(tx, runner.Start{Pipeline: pipeline(t, threeWaits), LaunchOptions: engine.LaunchOptions{ID: "promised"}})
+		expect(t, "id", id, "promised")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.ended("promised")
+}
+
+// TestPriorArtifacts: a pipeline may ask for the artifacts of its last run.
+func TestPriorArtifacts(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	p := pipeline(t, `{"application":"shop","name":"p","id":"p","stages":[{"type":"wait"}],
+	  "expectedArtifacts":[{"id":"img","usePriorArtifact":true,"matchArtifact":{"type":"docker/image"}}]}`)
+	image := map[string]any{"type": "docker/image", "name": "cart", "version": "1.4"}
+	b.ended(b.launch(p, spinnaker.Trigger{"type": "docker", "artifacts": []any{image}}))
+	ex := b.ended(b.launch(p, spinnaker.Trigger{"type": "manual"}))
+	bound := engine.Artifacts(ex.Trigger["artifacts"])
+	if len(bound) != 1 || bound[0].Version != "1.4" {
+		t.Errorf("the second run starts with %v, expected the image of the first", bound)
+	}
+}
+
+// TestExpressionsThatAskOutside run outside the transaction, even in the agent's own stages.
+func TestExpressionsThatAskOutside(t *testing.T) {
+	var fetched atomic.Value
+	b := start(t, openStore(t), &plugins{}, func(o *runner.Options) {
+		o.Expressions = spel.New(spel.Config{Fetch: func(_ context.Context, url string) ([]byte, error) {
+			fetched.Store(url)
+			return []byte("1.4.2\n"), nil
+		}})
+	})
+	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"evaluateVariables",
+	  "variables":[{"key":"tag","value":"${#fromUrl('https://versions.example.com/cart').trim()}"}]}]}`), nil))
+	expect(t, "statuses", statuses(ex), "SUCCEEDED 1=SUCCEEDED")
+	expect(t, "output", fmt.Sprint(stageOf(ex, "1").Outputs["tag"]), "1.4.2")
+	expect(t, "URL", fmt.Sprint(fetched.Load()), "https://versions.example.com/cart")
+}
+
+func TestEvaluate(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"wait","tag":"1.4"}]}`),
+		spinnaker.Trigger{"user": "ann"}))
+	for _, test := range []struct{ stageID, text, result string }{
+		{ex.Stages[0].ID, "${tag} by ${trigger.user}", "1.4 by ann"},
+		{"", "${execution.name}", "p"},
+	} {
+		result, summary, err := b.runner.Evaluate(t.Context(), ex.ID, test.stageID, test.text)
+		if err != nil || !summary.OK() {
+			t.Errorf("%s: %v %v", test.text, err, summary.Descriptions())
+		}
+		expect(t, test.text, fmt.Sprint(result), test.result)
+	}
+	_, _, err := b.runner.Evaluate(t.Context(), ex.ID, "nope", "x")
+	expectRefusal(t, "unknown stage", err, http.StatusNotFound, "No stage nope found in execution "+ex.ID)
+}
+
+// TestPanic: a stage that panics fails, and nothing else does.
+func TestPanic(t *testing.T) {
+	b := start(t, openStore(t), &plugins{}, func(o *runner.Options) { o.Decisions = nil })
+	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"wait","note":"${1}"}]}`), nil))
+	expect(t, "status", string(ex.Status), "TERMINAL")
+}

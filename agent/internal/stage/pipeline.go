@@ -1,0 +1,270 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/artifact"
+	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+const (
+	// childTime is how long a child is waited for when the pipeline does not say.
+	childTime = 12 * time.Hour
+	// maxDepth is how many executions may have started each other.
+	maxDepth = 20
+	// awaitsChild is the event that a child has ended.
+	awaitsChild = "child"
+)
+
+// Pipeline is the stage type "pipeline": it starts another pipeline and, unless told otherwise, waits for its end.
+//
+// Source: spinnaker/spinnaker orca/orca-front50 pipeline/PipelineStage.java, tasks/StartPipelineTask.groovy,
+// tasks/MonitorPipelineTask.groovy, DependentPipelineStarter.groovy.
+func Pipeline() Definition {
+	return Definition{
+		Type: "pipeline", Tasks: []string{"startPipeline", "monitorPipeline"}, Timeout: childTime,
+		Change: func(_ context.Context, c Context) (engine.Result, error) {
+			if id := text(c.Config, "executionId"); id != "" {
+				return watchChild(c, id)
+			}
+			return startChild(c)
+		},
+		Cancel: cancelChild,
+	}
+}
+
+func startChild(c Context) (engine.Result, error) {
+	id := text(c.Config, "pipeline")
+	child, err := c.Tx.Pipeline(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return failed("The referenced pipeline cannot be located (%s)", id), nil
+	}
+	if err != nil {
+		return engine.Result{}, err
+	}
+	if child.Disabled {
+		return failed("The referenced pipeline is disabled"), nil
+	}
+	wait := true
+	if said, ok := engine.Bool(c.Config["waitForCompletion"]); ok {
+		wait = said
+	}
+	if problem := circle(c.Execution.Execution, child, wait); problem != "" {
+		return failed("%s", problem), nil
+	}
+	trigger, err := childTrigger(c, child)
+	if err != nil {
+		return engine.Result{}, err
+	}
+	executionID, failure, err := c.Start(Child{Pipeline: child, Trigger: trigger, RootID: c.Execution.RootID})
+	if err != nil {
+		return engine.Result{}, err
+	}
+	result := engine.Result{
+		Status: spinnaker.Running, Awaits: awaitsChild,
+		Context: map[string]any{"executionId": executionID, "executionName": child.Name},
+	}
+	switch {
+	case failure != "":
+		result.Status, result.Class = spinnaker.Terminal, engine.ClassFailed
+		result.Message = fmt.Sprintf("pipeline %q of application %q did not start: %s", child.Name, child.Application, failure)
+	case !wait:
+		result.Status = spinnaker.Succeeded
+	}
+	return result, nil
+}
+
+// childTrigger is what a child starts with.
+func childTrigger(c Context, child spinnaker.Pipeline) (spinnaker.Trigger, error) {
+	parent, err := spinnaker.Plain(c.Execution.Execution)
+	if err != nil {
+		return nil, fmt.Errorf("show the parent execution to its child: %w", err)
+	}
+	visible := engine.VisibleArtifacts(c.Execution.Execution, c.Stage)
+	artifacts, err := spinnaker.Plain(slices.Concat([]spinnaker.Artifact{}, visible))
+	if err != nil {
+		return nil, fmt.Errorf("hand artifacts to the child execution: %w", err)
+	}
+	ids := expectedIDs(child, c.Execution.PipelineConfigID, visible)
+	parameters, _ := c.Config["pipelineParameters"].(map[string]any)
+	return spinnaker.Trigger{
+		"type": "pipeline", "user": c.user(), "isPipeline": true,
+		"parentPipelineId": c.Execution.ID, "parentPipelineStageId": c.Stage.ID, "parentPipelineName": c.Execution.Name,
+		"parentPipelineApplication": c.Execution.Application, "parentStatus": string(c.Execution.Status),
+		"parentExecution": parent, "parameters": maps.Clone(parameters), "artifacts": artifacts, "expectedArtifactIds": ids,
+	}, nil
+}
+
+// expectedIDs names the expected artifacts of a child that have to be bound: those of its triggers on the parent, and
+// those that something from the parent meets.
+func expectedIDs(child spinnaker.Pipeline, parentConfigID string, visible []spinnaker.Artifact) []any {
+	ids := []any{}
+	for _, trigger := range child.Triggers {
+		if trigger.Type() == "pipeline" && trigger.Text("pipeline") == parentConfigID {
+			for _, id := range trigger.Texts("expectedArtifactIds") {
+				ids = append(ids, id)
+			}
+		}
+	}
+	for _, expected := range child.ExpectedArtifacts {
+		if expected.MatchArtifact == nil || slices.Contains(ids, any(expected.ID)) {
+			continue
+		}
+		// What is no regular expression is reported when the child starts.
+		if met, err := artifact.All(*expected.MatchArtifact, visible); err != nil || len(met) > 0 {
+			ids = append(ids, expected.ID)
+		}
+	}
+	return ids
+}
+
+// circle says why a child may not be started from here, or "": a pipeline that waits for itself would wait for ever.
+func circle(ex *spinnaker.Execution, child spinnaker.Pipeline, wait bool) string {
+	chain := []string{child.Name, ex.Name}
+	again := ex.PipelineConfigID == child.ID
+	for trigger := ex.Trigger; ; {
+		parent, _ := trigger["parentExecution"].(map[string]any)
+		if parent == nil {
+			break
+		}
+		chain = append(chain, fmt.Sprint(parent["name"]))
+		again = again || parent["pipelineConfigId"] == child.ID
+		inner, _ := parent["trigger"].(map[string]any)
+		trigger = inner
+	}
+	slices.Reverse(chain)
+	switch {
+	case again && wait:
+		return fmt.Sprintf("the pipelines start each other in a circle (%s) and would wait for each other for ever: set waitForCompletion to false, or break the circle",
+			strings.Join(chain, " → "))
+	case len(chain) > maxDepth:
+		return fmt.Sprintf("%d pipelines have started each other, at most %d may: %s", len(chain), maxDepth, strings.Join(chain, " → "))
+	default:
+		return ""
+	}
+}
+
+// watchChild looks at a child, and ends as it has ended.
+func watchChild(c Context, id string) (engine.Result, error) {
+	child, err := c.Tx.Execution(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return failed("the child execution %s was deleted", id), nil
+	}
+	if err != nil {
+		return engine.Result{}, err
+	}
+	result := engine.Result{Status: spinnaker.Running, Awaits: awaitsChild, Context: map[string]any{"status": string(child.Status)}}
+	if !child.Status.Complete() {
+		return result, nil
+	}
+	if skip, _ := engine.Bool(c.Config["skipDownstreamOutput"]); !skip {
+		result.Outputs = engine.MergedOutputs(child.Execution)
+	}
+	switch child.Status {
+	case spinnaker.Succeeded:
+		result.Status = spinnaker.Succeeded
+	case spinnaker.Canceled:
+		result.Status = spinnaker.Canceled
+		result.Message = "At least one monitored pipeline was cancelled"
+	default:
+		result.Status, result.Class = spinnaker.Terminal, engine.ClassFailed
+		result.Source, result.Errors = childFailure(child.Execution)
+	}
+	return result, nil
+}
+
+// childFailure says what failed in a child, and where.
+func childFailure(child *spinnaker.Execution) (source map[string]any, said []string) {
+	for i, stage := range child.Stages {
+		if stage.Status != spinnaker.Terminal {
+			continue
+		}
+		if source == nil {
+			source = map[string]any{"executionId": child.ID, "stageId": stage.ID, "stageName": stage.Name, "stageIndex": i}
+		}
+		for _, text := range engine.Errors(stage) {
+			said = append(said, fmt.Sprintf("Exception in child pipeline stage (%s: %s): %s", child.Name, stage.Name, text))
+		}
+	}
+	if len(said) == 0 {
+		said = []string{"At least one monitored pipeline failed, look for errors in failed pipelines"}
+		if child.CancellationReason != "" {
+			said = append(said, child.CancellationReason)
+		}
+	}
+	return source, said
+}
+
+// cancelChild cancels the child of a stage that is canceled.
+func cancelChild(_ context.Context, c Context) (engine.Result, error) {
+	result := engine.Result{Status: spinnaker.Canceled}
+	id := text(c.Stage.Context, "executionId")
+	if id == "" {
+		return result, nil
+	}
+	err := c.Tx.AddExecutionEvent(id, engine.Event{Kind: engine.EventCancel, User: "parent pipeline", At: c.Now})
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil // deleted meanwhile
+	}
+	return result, err
+}
+
+// MonitorPipeline is the stage type "monitorPipeline": it waits for executions that others have started.
+//
+// Source: spinnaker/spinnaker orca/orca-front50 pipeline/MonitorPipelineStage.java.
+func MonitorPipeline() Definition {
+	return Definition{
+		Type: "monitorPipeline", Tasks: []string{"monitorPipeline"}, Timeout: childTime,
+		Change: func(_ context.Context, c Context) (engine.Result, error) { return watchAll(c) },
+	}
+}
+
+// watchPause is how often executions are looked at that do not tell when they end.
+const watchPause = 15 * time.Second
+
+func watchAll(c Context) (engine.Result, error) {
+	ids := texts(c.Config, "executionIds")
+	if id := text(c.Config, "executionId"); id != "" {
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 {
+		return failed("no pipeline execution ids to monitor"), nil
+	}
+	var said []string
+	running, canceled := 0, 0
+	for _, id := range ids {
+		one, err := watchChild(c, id)
+		switch {
+		case err != nil:
+			return engine.Result{}, err
+		case one.Status == spinnaker.Running:
+			running++
+		case one.Status == spinnaker.Canceled:
+			canceled++
+		case one.Status == spinnaker.Terminal:
+			said = append(said, append(one.Errors, one.Message)...)
+		}
+	}
+	failFast := strings.EqualFold(text(c.Config, "monitorBehavior"), "FailFast")
+	said = slices.DeleteFunc(said, func(text string) bool { return text == "" })
+	switch {
+	case running > 0 && !(failFast && len(said)+canceled > 0):
+		return engine.Result{Status: spinnaker.Running, RequeueAfter: watchPause}, nil
+	case len(said) > 0:
+		result := failed("At least one monitored pipeline failed, look for errors in failed pipelines")
+		result.Errors = said
+		return result, nil
+	case canceled > 0:
+		return engine.Result{Status: spinnaker.Canceled, Message: "At least one monitored pipeline was cancelled"}, nil
+	default:
+		return succeeded(), nil
+	}
+}

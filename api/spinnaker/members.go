@@ -1,0 +1,95 @@
+package spinnaker
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// readMembers reads an object into the fields of the struct that into points to, and returns the members that none of
+// them has. It reads as Jackson does in Spinnaker: names are exact, where encoding/json ignores case, and scalars of
+// another type are taken when they can mean nothing else ("true" for true, "3" for 3, 3 for "3").
+func readMembers(data []byte, into any) (others map[string]any, err error) {
+	var object map[string]json.RawMessage
+	if err := Decode(data, &object); err != nil {
+		return nil, err
+	}
+	value := reflect.ValueOf(into).Elem()
+	for i := range value.NumField() {
+		name := memberName(value.Type().Field(i))
+		raw, there := object[name]
+		delete(object, name)
+		if !there {
+			continue
+		}
+		if err := Decode(coerced(raw, value.Field(i).Type()), value.Field(i).Addr().Interface()); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return decodeAll(object)
+}
+
+// otherMembers returns the members of an object that no field of the struct known has.
+func otherMembers(data []byte, known any) (map[string]any, error) {
+	var object map[string]json.RawMessage
+	if err := Decode(data, &object); err != nil {
+		return nil, err
+	}
+	structType := reflect.TypeOf(known)
+	for i := range structType.NumField() {
+		delete(object, memberName(structType.Field(i)))
+	}
+	return decodeAll(object)
+}
+
+func memberName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
+}
+
+func decodeAll(object map[string]json.RawMessage) (map[string]any, error) {
+	if len(object) == 0 {
+		return nil, nil
+	}
+	values := make(map[string]any, len(object))
+	for name, raw := range object {
+		var value any
+		if err := Decode(raw, &value); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		values[name] = value
+	}
+	return values, nil
+}
+
+var (
+	booleanText = regexp.MustCompile(`^"(?i:true|false)"$`)
+	integerText = regexp.MustCompile(`^"-?(?:0|[1-9][0-9]*)"$`)
+)
+
+// coerced turns a scalar into one of the wanted type when its text is one.
+func coerced(raw json.RawMessage, wanted reflect.Type) json.RawMessage {
+	if wanted.Kind() == reflect.Pointer {
+		wanted = wanted.Elem()
+	}
+	inside := bytes.Trim(raw, `"`)
+	switch wanted.Kind() {
+	case reflect.Bool:
+		if booleanText.Match(raw) {
+			return bytes.ToLower(inside)
+		}
+	case reflect.Int, reflect.Int64:
+		if integerText.Match(raw) {
+			return inside
+		}
+	case reflect.String:
+		if isScalar := raw[0] != '"' && raw[0] != '{' && raw[0] != '['; isScalar && string(raw) != "null" {
+			return json.RawMessage(strconv.Quote(string(raw)))
+		}
+	}
+	return raw
+}

@@ -1,0 +1,246 @@
+// Command speldiff compares package spel with the real Spring Expression
+// Language on generated expressions, templates and documents:
+//
+//	GENNAKER_SPEL_ORACLE=dir speldiff [-n 100000] [-seed 1] [-keep file]
+//
+// The directory holds run.sh, which answers JSON lines as Spring under
+// Spinnaker's restrictions does. Without it the command says so and does
+// nothing. It exits 1 if a difference is not explained by the oracle's older
+// version of Spring; -keep appends those cases to a file in the form of the
+// corpus.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/agent/spel/conformance"
+)
+
+func main() {
+	n := flag.Int("n", 100_000, "how many cases")
+	seed := flag.Uint64("seed", 1, "seed of the generator")
+	keep := flag.String("keep", "", "append differing cases to this `file`")
+	executions := flag.String("executions", "agent/spel/testdata/executions.json", "executions for documents")
+	flag.Parse()
+	oracle := os.Getenv("GENNAKER_SPEL_ORACLE")
+	if oracle == "" {
+		fmt.Println("speldiff: skipped: GENNAKER_SPEL_ORACLE does not name a folder with the oracle's run.sh")
+		return
+	}
+	unexplained, err := compare(oracle, *executions, *keep, *n, *seed)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "speldiff:", err)
+		os.Exit(2)
+	}
+	if unexplained > 0 {
+		os.Exit(1)
+	}
+}
+
+// compare generates cases, asks both sides, and reports what differs.
+func compare(oracle, executionsFile, keep string, n int, seed uint64) (unexplained int, err error) {
+	executions, err := loadExecutions(executionsFile)
+	if err != nil {
+		return 0, err
+	}
+	decoded, err := conformance.LoadExecutions(executionsFile)
+	if err != nil {
+		return 0, err
+	}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+	requests := make([]request, n)
+	var lines bytes.Buffer
+	for i := range requests {
+		requests[i] = g.request(i, executions)
+		line, err := json.Marshal(requests[i].asked(executions))
+		if err != nil {
+			return 0, err
+		}
+		lines.Write(append(line, '\n'))
+	}
+	answers, err := ask(oracle, &lines, n)
+	if err != nil {
+		return 0, err
+	}
+	report, err := newReport(keep)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, report.close()) }()
+	engine := spel.New(spel.Config{})
+	for i, r := range requests {
+		if err := report.judge(engine, decoded, r, answers[i]); err != nil {
+			return 0, err
+		}
+	}
+	fmt.Printf("%d cases: %d same, %d explained, %d differ (%d values, %d errors)\n",
+		n, report.same, report.explained, report.differ, report.values, report.errors)
+	return report.differ, nil
+}
+
+func loadExecutions(file string) (map[string]json.RawMessage, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]json.RawMessage
+	return all, json.Unmarshal(text, &all)
+}
+
+// ask runs the oracle over all requests.
+func ask(oracle string, lines io.Reader, n int) ([]answer, error) {
+	cmd := exec.Command(filepath.Join(oracle, "run.sh"))
+	cmd.Stdin, cmd.Stderr = lines, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("run the oracle: %w", err)
+	}
+	answers := make([]answer, 0, n)
+	scan := bufio.NewScanner(bytes.NewReader(out))
+	scan.Buffer(nil, 64<<20)
+	for scan.Scan() {
+		var a answer
+		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
+			return nil, fmt.Errorf("read the oracle's answer %.200s: %w", scan.Bytes(), err)
+		}
+		answers = append(answers, a)
+	}
+	if err := scan.Err(); err != nil {
+		return nil, fmt.Errorf("read the oracle's answers: %w", err)
+	}
+	if len(answers) != n {
+		return nil, fmt.Errorf("the oracle gave %d answers to %d requests", len(answers), n)
+	}
+	return answers, nil
+}
+
+// answer is what the oracle says to one request.
+type answer struct {
+	Value     json.RawMessage   `json:"value"`
+	Type      string            `json:"type"`
+	Text      json.RawMessage   `json:"text"`
+	TextError string            `json:"textError"`
+	Error     string            `json:"error"`
+	Phase     string            `json:"phase"`
+	Types     map[string]string `json:"types"`
+	Failures  *int              `json:"failures"`
+	Total     *int              `json:"total"`
+	Summary   map[string][]struct {
+		Level       string `json:"level"`
+		Description string `json:"description"`
+	} `json:"summary"`
+}
+
+// expect is the answer in the form of a case.
+func (a answer) expect(kind string) map[string]any {
+	if a.Error != "" {
+		code := a.Error
+		if !isCode(code) {
+			return map[string]any{"error": "*", "phase": a.Phase, "java": code}
+		}
+		return map[string]any{"error": code, "phase": a.Phase}
+	}
+	e := map[string]any{"value": a.Value}
+	if kind == "document" {
+		e["types"], e["failures"], e["total"] = a.Types, a.Failures, a.Total
+	} else {
+		e["type"] = a.Type
+		if a.TextError != "" {
+			e["text"] = nil
+		} else if a.Text != nil {
+			e["text"] = a.Text
+		}
+	}
+	if len(a.Summary) > 0 {
+		e["summary"] = a.summary()
+	}
+	return e
+}
+
+func (a answer) summary() map[string][]map[string]string {
+	out := map[string][]map[string]string{}
+	for key, notes := range a.Summary {
+		for _, n := range notes {
+			note := map[string]string{"level": n.Level, "prefix": "Failed to evaluate "}
+			if n.Level == "INFO" {
+				note = map[string]string{"level": n.Level, "description": n.Description}
+			}
+			out[key] = append(out[key], note)
+		}
+	}
+	return out
+}
+
+// isCode tells Spring's names from those of Java's exceptions.
+func isCode(s string) bool {
+	for _, r := range s {
+		if r >= 'a' && r <= 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+// report counts, prints and keeps what differs.
+type report struct {
+	same, explained, differ, values, errors int
+
+	file *os.File
+}
+
+func newReport(keep string) (*report, error) {
+	if keep == "" {
+		return &report{}, nil
+	}
+	f, err := os.OpenFile(keep, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	return &report{file: f}, err
+}
+
+func (r *report) close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+func (r *report) judge(engine *spel.Engine, executions map[string]any, q request, a answer) error {
+	if a.Error != "" || len(a.Summary) > 0 {
+		r.errors++
+	} else {
+		r.values++
+	}
+	line, err := json.Marshal(q.asCase(a))
+	if err != nil {
+		return err
+	}
+	c, err := conformance.Parse(line, executions)
+	if err != nil {
+		return err
+	}
+	got := c.Check(engine)
+	switch {
+	case got == "":
+		r.same++
+		return nil
+	case explained(q, a, got):
+		r.explained++
+		return nil
+	}
+	r.differ++
+	fmt.Printf("%.300s\n\twant %s %.200s %s %.300s\n\tgot  %.300s\n", q.text(), a.Type, a.Value, a.Error, fmt.Sprint(a.Summary), got)
+	if r.file != nil {
+		_, err = fmt.Fprintf(r.file, "%s\n", line)
+	}
+	return err
+}
