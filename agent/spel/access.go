@@ -20,12 +20,12 @@ func (n *propertyNode) eval(s *state, target any) (any, error) {
 			return normal(v), nil
 		}
 	case *Map:
-		if v, ok := m.lookup(n.name); ok || !s.env.Strict {
+		if v, ok := m.lookup(n.key); ok || !s.env.Strict {
 			return normal(v), nil
 		}
 	case *scope:
 		// Outputs of ancestors are seen by reading, not by containsKey.
-		if v, ok := m.get(n.name); ok {
+		if v, ok := m.get(n.key); ok {
 			return v, nil
 		} else if !s.env.Strict {
 			return m.inherited(n.name), nil

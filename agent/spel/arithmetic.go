@@ -15,22 +15,37 @@ func (n *arithmeticNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isNumber(x) && isNumber(y) {
-		if err := s.count(n); err != nil {
-			return nil, err
-		}
-		return n.numbers(x, y)
+	if err := s.count(n); err != nil {
+		return nil, err
 	}
-	if v, done, err := n.texts(x, y); done || err != nil {
-		if err != nil {
-			return nil, err
+	if text, ok := x.(string); ok && n.op == tokStar {
+		if count, ok := y.(int32); ok {
+			return n.repeat(text, int(count))
 		}
-		return v, s.count(n)
 	}
-	return nil, n.unsupported(x, y)
+	return n.compute(x, y)
 }
 
-func (n *arithmeticNode) unsupported(x, y any) *Error {
+// operation is one arithmetic operator at its place.
+type operation struct {
+	at
+	op tokenKind
+}
+
+// compute applies the operator to two numbers.
+func (n operation) compute(x, y any) (any, error) {
+	if a, ok := x.(int32); ok {
+		if b, ok := y.(int32); ok && n.op != tokPower {
+			return integers(n, a, b)
+		}
+	}
+	if !isNumber(x) || !isNumber(y) {
+		return nil, n.unsupported(x, y)
+	}
+	return n.numbers(x, y)
+}
+
+func (n operation) unsupported(x, y any) *Error {
 	e := failure(n.position(), codeOperatorNotSupported, `"%c" does not work between %s and %s`, sign(n.op), describe(x), describe(y))
 	if n.op == tokPlus && (x == nil || y == nil) {
 		e.suggest(`give null a default with "?:"`)
@@ -38,58 +53,10 @@ func (n *arithmeticNode) unsupported(x, y any) *Error {
 	return e
 }
 
-// texts are the operations on strings: concatenation, repetition, and the
-// character that lies before another.
-func (n *arithmeticNode) texts(x, y any) (v any, done bool, err error) {
-	left, leftText := x.(string)
-	right, rightText := y.(string)
-	switch {
-	case n.op == tokPlus && (leftText || rightText):
-		if !leftText {
-			left, err = n.operandText(x)
-		} else if !rightText {
-			right, err = n.operandText(y)
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		v, err = n.concatenate(left, right)
-		return v, true, err
-	case n.op == tokStar && leftText:
-		if count, ok := y.(int32); ok {
-			v, err = n.repeat(left, int(count))
-			return v, true, err
-		}
-	case n.op == tokMinus && leftText && utf16Len(left) == 1:
-		if count, ok := y.(int32); ok {
-			return char(utf16Units(left)[0] - uint16(count)).text(), true, nil
-		}
-	}
-	return nil, false, nil
-}
-
-func (n *arithmeticNode) operandText(v any) (string, error) {
-	s, err := concatText(v)
-	if err != nil {
-		return "", failure(n.position(), codeTypeConversionError, "%s has no text form", describe(v)).suggest("use #toJson(...)")
-	}
-	return s, nil
-}
-
-// maxConcatenated is the longest result of +, in UTF-16 units.
-const maxConcatenated = 100_000
-
-func (n *arithmeticNode) concatenate(left, right string) (any, error) {
-	if len(left)+len(right) > maxConcatenated && utf16Len(left)+utf16Len(right) > maxConcatenated {
-		return nil, failure(n.position(), codeMaxConcatenatedLengthExceeded, "the text would be longer than %d characters", maxConcatenated)
-	}
-	return left + right, nil
-}
-
 // maxRepeated is the longest result of text * n.
 const maxRepeated = 256
 
-func (n *arithmeticNode) repeat(text string, count int) (any, error) {
+func (n operation) repeat(text string, count int) (any, error) {
 	if count < 0 {
 		return nil, failure(n.position(), codeNegativeRepeatedTextCount, "text cannot be repeated %d times", count)
 	}
@@ -99,7 +66,7 @@ func (n *arithmeticNode) repeat(text string, count int) (any, error) {
 	return strings.Repeat(text, count), nil
 }
 
-func (n *arithmeticNode) numbers(x, y any) (any, error) {
+func (n operation) numbers(x, y any) (any, error) {
 	if n.op == tokPower {
 		return n.power(x, y)
 	}
@@ -119,7 +86,7 @@ func (n *arithmeticNode) numbers(x, y any) (any, error) {
 	}
 }
 
-func (n *arithmeticNode) reals(x, y float64) float64 {
+func (n operation) reals(x, y float64) float64 {
 	switch n.op {
 	case tokPlus:
 		return x + y
@@ -134,7 +101,7 @@ func (n *arithmeticNode) reals(x, y float64) float64 {
 	}
 }
 
-func (n *arithmeticNode) floats(x, y float32) float32 {
+func (n operation) floats(x, y float32) float32 {
 	switch n.op {
 	case tokPlus:
 		return x + y
@@ -150,7 +117,7 @@ func (n *arithmeticNode) floats(x, y float32) float32 {
 }
 
 // integers computes with wrap-around; division truncates.
-func integers[T int32 | int64](n *arithmeticNode, x, y T) (any, error) {
+func integers[T int32 | int64](n operation, x, y T) (any, error) {
 	switch n.op {
 	case tokPlus:
 		return x + y, nil
@@ -168,11 +135,11 @@ func integers[T int32 | int64](n *arithmeticNode, x, y T) (any, error) {
 	return x % y, nil
 }
 
-func (n *arithmeticNode) divisionByZero() *Error {
+func (n operation) divisionByZero() *Error {
 	return javaFailure(n.position(), "java.lang.ArithmeticException", "an integer is divided by zero")
 }
 
-func (n *arithmeticNode) bigs(x, y *big.Int) (any, error) {
+func (n operation) bigs(x, y *big.Int) (any, error) {
 	z := new(big.Int)
 	switch n.op {
 	case tokPlus:
@@ -196,7 +163,7 @@ const maxBigBits = 1 << 16
 
 // power computes in double and cuts the result to an integer kind, unless an
 // operand is real or the base is a BigInteger.
-func (n *arithmeticNode) power(x, y any) (any, error) {
+func (n operation) power(x, y any) (any, error) {
 	if base, ok := x.(*big.Int); ok {
 		exponent := asInt32(y)
 		if exponent < 0 {

@@ -18,10 +18,17 @@ type class struct {
 }
 
 func (c *class) javaClass() string { return "Class" }
-func (c *class) text() string      { return "class " + c.full }
+func (c *class) exported() any     { return c.binaryName() }
 
-// exported is the class's name as Java's Class.getName gives it.
-func (c *class) exported() any {
+func (c *class) text() string {
+	if isPrimitive(c.full) {
+		return c.full
+	}
+	return "class " + c.binaryName()
+}
+
+// binaryName is the class's name as Java's Class.getName gives it.
+func (c *class) binaryName() string {
 	elem := strings.TrimRight(c.full, "[]")
 	if elem == c.full {
 		return c.full
@@ -223,7 +230,10 @@ func (m *method) convert(args []any) ([]any, error) {
 	if len(m.params) == 0 {
 		return nil, nil
 	}
-	out := make([]any, len(m.params))
+	out := args // nobody else holds them
+	if m.varargs {
+		out = make([]any, len(m.params))
+	}
 	for i, p := range m.params {
 		if m.varargs && i == len(m.params)-1 {
 			rest, err := p.gather(args[i:])

@@ -44,6 +44,7 @@ func numericValue(r rune) any {
 // statusMembers are what can be called on an execution's status.
 var statusMembers = []member{
 	{"name()", get(func(s status) any { return string(s) })},
+	{"ordinal()", get(func(s status) any { return integer(s.ordinal()) })},
 	{"length()", get(func(s status) any { return integer(len(s)) })},
 	{"isEmpty()", get(func(s status) any { return s == "" })},
 	{"charAt(int)", on(func(s status, args []any) (any, error) {

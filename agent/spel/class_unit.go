@@ -12,6 +12,12 @@ import (
 
 // java.time.DayOfWeek, java.time.temporal.ChronoUnit, and time zones.
 
+// enum is a constant of a Java enum; it converts to its number.
+type enum interface{ ordinal() int }
+
+func (d dayOfWeek) ordinal() int  { return int(d) - 1 }
+func (u chronoUnit) ordinal() int { return int(u) }
+
 // dayOfWeek counts from Monday, 1.
 type dayOfWeek int
 
@@ -124,8 +130,8 @@ func (u chronoUnit) supports(v temporal) error {
 
 var errOutOfRange = errors.New("the result is out of the range of times")
 
-// maxYear bounds what java.time and Go can both count.
-const maxYear = 999_999
+// maxYear bounds the years of java.time.
+const maxYear = 999_999_999
 
 // add moves a time by n units.
 func (u chronoUnit) add(t time.Time, n int64) (time.Time, error) {

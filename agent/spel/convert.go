@@ -24,6 +24,16 @@ func convert(v any, t *javaType) (any, error) {
 		}
 		return nil, nil
 	}
+	switch v.(type) {
+	case string:
+		if t == typeString {
+			return v, nil
+		}
+	case int32:
+		if t == typeInt {
+			return v, nil
+		}
+	}
 	if ok, _ := t.accepts(v); ok {
 		return v, nil
 	}
@@ -52,6 +62,9 @@ func canConvert(v any, t *javaType) bool {
 		return true
 	}
 	if items, many := elements(v); many {
+		if s, isSet := v.(*set); isSet && len(items) > 0 && typeName(s.items[0]) == "Entry" {
+			return t.convert != nil && t != typeString // Java knows the elements' type here
+		}
 		a, isArray := v.(*array)
 		return !isArray || a.elem == "Object" || len(items) == 0 || t.elem != nil || canConvert(normal(items[0]), t)
 	}
@@ -116,6 +129,10 @@ func toInteger(v any, t *javaType) (any, error) {
 		return parseInteger(n, t)
 	case char:
 		return inRange(int64(n), t)
+	case enum:
+		if t.boxed == "Integer" {
+			return int32(n.ordinal()), nil
+		}
 	case double, float32:
 		if t.boxed == "BigInteger" {
 			return asBig(v), nil

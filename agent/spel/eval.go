@@ -21,7 +21,7 @@ type state struct {
 
 // count bounds the work of an expression as Spring does: operators, property
 // reads, calls and elements count one each.
-func (s *state) count(n node) error {
+func (s *state) count(n positioned) error {
 	s.at = n.position()
 	if s.ops++; s.ops > s.engine.limits.Operations {
 		return failure(n.position(), codeMaxOperationsExceeded, "the expression needs more than %d operations", s.engine.limits.Operations)
@@ -107,7 +107,7 @@ func (n *mapNode) eval(s *state, active any) (any, error) {
 // mapKey is the key that a node stands for: a bare name is the key itself.
 func (s *state) mapKey(n node, active any) (any, error) {
 	if name, ok := n.(*propertyNode); ok {
-		return name.name, nil
+		return name.key, nil
 	}
 	return n.eval(s, active)
 }

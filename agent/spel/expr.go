@@ -41,7 +41,7 @@ func (e *Engine) parse(text string) (*Expr, *Error) {
 	if n := e.limits.ExpressionLength; len(text) > n && utf16Len(text) > n {
 		return nil, syntaxError(0, codeMaxExpressionLengthExceeded, "the expression is longer than %d characters", n)
 	}
-	tree, err := parseTree(text)
+	tree, err := parseTree(text, e.functions)
 	if err != nil {
 		return nil, err
 	}

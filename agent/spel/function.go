@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // Function is a helper function that an installation adds, called as #name(...).
@@ -89,8 +90,8 @@ func functionTable(added []Function) map[string]*function {
 }
 
 func (n *functionNode) eval(s *state, active any) (any, error) {
-	f, ok := s.engine.functions[n.name]
-	if !ok {
+	f := n.function
+	if f == nil {
 		e := failure(n.position(), codeFunctionNotDefined, "there is no function #%s", n.name)
 		return nil, e.suggest("there are: %s", nearest(n.name, slices.Sorted(maps.Keys(s.engine.functions))))
 	}
@@ -118,11 +119,11 @@ func (n *functionNode) eval(s *state, active any) (any, error) {
 }
 
 func (f *function) checkCount(n *functionNode, got int) error {
-	want := fmt.Sprint(len(f.params))
-	switch {
-	case f.varargs && got >= len(f.params)-1, got == len(f.params):
+	if got == len(f.params) || f.varargs && got >= len(f.params)-1 {
 		return nil
-	case f.varargs:
+	}
+	want := strconv.Itoa(len(f.params))
+	if f.varargs {
 		want = fmt.Sprintf("at least %d", len(f.params)-1)
 	}
 	return failure(n.position(), codeIncorrectNumberOfArguments, "#%s takes %s arguments, not %d", n.name, want, got)

@@ -96,12 +96,14 @@ func findStage(s *state, nameOrID any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(stages))
-	for i, st := range stages {
+	for _, st := range stages {
 		if isNamed(st, nameOrID) {
 			return st, nil
 		}
-		names[i] = quote(st.Name)
+	}
+	var names []string
+	for _, st := range stages {
+		names = append(names, quote(st.Name))
 	}
 	wanted, _ := nameOrID.(string)
 	return nil, fmt.Errorf("the execution has no stage %s; it has: %s", quote(wanted), nearest(quote(wanted), names))

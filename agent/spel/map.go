@@ -13,7 +13,7 @@ import (
 type Map struct {
 	keys   []any
 	values []any
-	index  map[any]int // by hashKey; only for maps larger than linearSearch
+	index  map[string]int // of the string keys of a map larger than linearSearch
 }
 
 // linearSearch is the size up to which comparing keys beats hashing them.
@@ -52,24 +52,23 @@ func (m *Map) lookup(key any) (any, bool) {
 }
 
 func (m *Map) find(key any) int {
-	if s, ok := key.(string); ok && m.index == nil {
+	name, isString := key.(string)
+	switch {
+	case isString && m.index != nil:
+		if i, ok := m.index[name]; ok {
+			return i
+		}
+		return -1
+	case isString:
 		for i, k := range m.keys {
-			if k, ok := k.(string); ok && k == s {
+			if k, ok := k.(string); ok && k == name {
 				return i
 			}
 		}
 		return -1
 	}
-	if m.index != nil {
-		if h, ok := hashKey(key); ok {
-			if i, ok := m.index[h]; ok {
-				return i
-			}
-			return -1
-		}
-	}
 	for i, k := range m.keys {
-		if javaEquals(k, key) {
+		if javaEquals(normal(k), key) {
 			return i
 		}
 	}
@@ -83,30 +82,16 @@ func (m *Map) put(key, value any) {
 	}
 	m.keys = append(m.keys, key)
 	m.values = append(m.values, value)
-	switch n := len(m.keys); {
-	case n == linearSearch+1:
-		m.index = make(map[any]int, 2*n)
+	if m.index == nil && len(m.keys) > linearSearch {
+		m.index = make(map[string]int, 2*len(m.keys))
 		for i, k := range m.keys {
-			m.remember(k, i)
+			if name, ok := k.(string); ok {
+				m.index[name] = i
+			}
 		}
-	case n > linearSearch+1:
-		m.remember(key, n-1)
+	} else if name, ok := key.(string); ok && m.index != nil {
+		m.index[name] = len(m.keys) - 1
 	}
-}
-
-func (m *Map) remember(key any, i int) {
-	if h, ok := hashKey(key); ok {
-		m.index[h] = i
-	}
-}
-
-// hashKey is the comparable form of a key, if it has one.
-func hashKey(key any) (any, bool) {
-	switch key := key.(type) {
-	case nil, string, bool, int32, int64, float32, double, int8, int16, char, status:
-		return key, true
-	}
-	return nil, false
 }
 
 // merged is a copy of a map with entries of another on top.

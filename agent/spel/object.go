@@ -241,6 +241,17 @@ func (s status) getter(name string) (any, bool) {
 	return nil, false
 }
 
+// statuses are Orca's ExecutionStatus in their order.
+var statuses = []status{"NOT_STARTED", "RUNNING", "PAUSED", "SUSPENDED", "SUCCEEDED", "FAILED_CONTINUE", "TERMINAL",
+	"CANCELED", "REDIRECT", "STOPPED", "SKIPPED", "BUFFERED"}
+
+func (s status) ordinal() int { return slices.Index(statuses, s) }
+
+func (s status) compareTo(other any) (int, bool) {
+	o, ok := other.(status)
+	return s.ordinal() - o.ordinal(), ok
+}
+
 func (s status) getters() []string { return sortedNames(statusGetters) }
 
 func statusOf(name string) status {

@@ -15,6 +15,9 @@ type parser struct {
 	toks  []token
 	next  int
 	depth int
+	// functions are those that can be called; an unknown one is an error when
+	// it is called only.
+	functions map[string]*function
 	// refused are the operators that would write. What follows them is parsed
 	// all the same, because its errors come first; the outermost operator does
 	// before those inside its operands.
@@ -22,12 +25,12 @@ type parser struct {
 }
 
 // parseTree parses a whole expression.
-func parseTree(text string) (node, *Error) {
+func parseTree(text string, functions map[string]*function) (node, *Error) {
 	toks, err := lex(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{toks: toks}
+	p := &parser{toks: toks, functions: functions}
 	tree, err := p.expression()
 	if err != nil {
 		return nil, err
@@ -234,33 +237,36 @@ func (p *parser) relation() (node, *Error) {
 
 // sum := product { ("+"|"-") product }
 func (p *parser) sum() (node, *Error) {
-	return p.arithmetic(p.product, tokPlus, tokMinus)
+	x, err := p.product()
+	if err != nil {
+		return nil, err
+	}
+	var terms []term
+	for p.is(tokPlus) || p.is(tokMinus) {
+		t := p.take()
+		y, err := p.operands(t, x, p.product)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, term{operation{at(t.pos), t.kind}, y})
+	}
+	if terms == nil {
+		return x, nil
+	}
+	return &sumNode{terms[0].at, x, terms}, nil
 }
 
 // product := power { ("*"|"/"|"%") power }
 func (p *parser) product() (node, *Error) {
-	return p.arithmetic(p.power, tokStar, tokDiv, tokMod)
-}
-
-func (p *parser) arithmetic(operand func() (node, *Error), ops ...tokenKind) (node, *Error) {
-	x, err := operand()
-	for err == nil && p.isOneOf(ops) {
+	x, err := p.power()
+	for err == nil && (p.is(tokStar) || p.is(tokDiv) || p.is(tokMod)) {
 		t := p.take()
 		var y node
-		if y, err = p.operands(t, x, operand); err == nil {
-			x = &arithmeticNode{at(t.pos), t.kind, x, y}
+		if y, err = p.operands(t, x, p.power); err == nil {
+			x = &arithmeticNode{operation{at(t.pos), t.kind}, x, y}
 		}
 	}
 	return x, err
-}
-
-func (p *parser) isOneOf(kinds []tokenKind) bool {
-	for _, k := range kinds {
-		if p.is(k) {
-			return true
-		}
-	}
-	return false
 }
 
 // power := unary [ "^" unary ] | unary ("++"|"--")
@@ -281,7 +287,7 @@ func (p *parser) power() (node, *Error) {
 		if x == nil {
 			return nil, &Error{Phase: PhaseParse, Pos: t.pos, Java: illegalArgument, Message: `"^" has no value on its left`}
 		}
-		return &arithmeticNode{at(t.pos), tokPower, x, y}, nil
+		return &arithmeticNode{operation{at(t.pos), tokPower}, x, y}, nil
 	case x != nil && p.accept(tokIncrement):
 		p.refuse(refused, t, codeOperandNotIncrementable, `"++"`)
 	case x != nil && p.accept(tokDecrement):

@@ -106,19 +106,19 @@ func (p *parser) word(t token) (node, *Error) {
 	case t.text == "T":
 		p.next++
 		if p.is(tokRSquare) { // a map key: m[T]
-			return &propertyNode{at: at(t.pos), name: t.text}, nil
+			return newProperty(t, false), nil
 		}
 		return p.typeReference(t)
 	case lower == "new":
 		p.next++
 		if p.is(tokRSquare) {
-			return &propertyNode{at: at(t.pos), name: t.text}, nil
+			return newProperty(t, false), nil
 		}
 		return p.constructor(t)
 	}
 	if t.text == deployedServerGroupsName && p.toks[p.next+1].kind != tokLParen {
 		p.next++
-		return &functionNode{at: at(t.pos), name: t.text}, nil
+		return &functionNode{at: at(t.pos), name: t.text, function: p.functions[t.text]}, nil
 	}
 	return p.propertyOrMethod(false)
 }
@@ -126,10 +126,14 @@ func (p *parser) word(t token) (node, *Error) {
 // deployedServerGroupsName, alone, is an alias of the function of that name.
 const deployedServerGroupsName = "deployedServerGroups"
 
+func newProperty(t token, safe bool) *propertyNode {
+	return &propertyNode{at: at(t.pos), name: t.text, key: t.text, safe: safe}
+}
+
 func (p *parser) propertyOrMethod(safe bool) (node, *Error) {
 	t := p.take()
 	if !p.is(tokLParen) {
-		return &propertyNode{at(t.pos), t.text, safe}, nil
+		return newProperty(t, safe), nil
 	}
 	args, err := p.arguments()
 	if err != nil {
@@ -151,7 +155,7 @@ func (p *parser) variableOrFunction() (node, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return &functionNode{at(hash.pos), t.text, args}, nil
+	return &functionNode{at(hash.pos), t.text, p.functions[t.text], args}, nil
 }
 
 // arguments := "(" [ expression { "," expression } [","] ] ")"

@@ -3,12 +3,14 @@ package spel
 // node is one element of a parsed expression. Trees are never changed after
 // parsing, so one may be evaluated by many goroutines at once.
 type node interface {
-	// position is the byte offset of the step, for error messages.
-	position() int
+	positioned
 	// eval computes the step's value. active is what a bare name and #this
 	// refer to; for a step behind a dot it is the value on the left.
 	eval(s *state, active any) (any, error)
 }
+
+// positioned has a place in the expression: a byte offset, for error messages.
+type positioned interface{ position() int }
 
 // at is embedded in every node.
 type at int
@@ -25,6 +27,7 @@ type (
 	propertyNode struct {
 		at
 		name string
+		key  any // the name, as the key of a map
 		safe bool
 	}
 	// methodNode is name(args).
@@ -66,8 +69,9 @@ type (
 	// functionNode is #name(args).
 	functionNode struct {
 		at
-		name string
-		args []node
+		name     string
+		function *function // nil if there is none of that name
+		args     []node
 	}
 	// listNode is {a, b}.
 	listNode struct {
@@ -104,10 +108,20 @@ type (
 		op tokenKind
 		x  node
 	}
-	// arithmeticNode is + - * / % ^.
-	arithmeticNode struct {
+	// sumNode is + and -, from left to right.
+	sumNode struct {
 		at
-		op   tokenKind
+		first node
+		terms []term
+	}
+	// term is an operand of a sum with the operator before it.
+	term struct {
+		operation
+		x node
+	}
+	// arithmeticNode is * / % ^.
+	arithmeticNode struct {
+		operation
 		x, y node
 	}
 	// compareNode is == != < <= > >=.

@@ -11,7 +11,7 @@ func (n *typeNode) eval(s *state, _ any) (any, error) {
 	if err := s.count(n); err != nil {
 		return nil, err
 	}
-	c, err := findType(n.position(), n.name)
+	c, err := namedType(n.position(), n.name)
 	if err != nil {
 		return nil, err
 	}
@@ -32,17 +32,22 @@ var primitiveClasses = func() map[string]*class {
 	return m
 }()
 
+// namedType is what T(name) gives: a name in lower case is a primitive type's.
+func namedType(pos int, name string) (*class, *Error) {
+	if strings.Contains(name, ".") || !unicode.IsLower([]rune(name)[0]) {
+		return findType(pos, name)
+	}
+	if c, ok := primitiveClasses[name]; ok {
+		return c, nil
+	}
+	return nil, javaFailure(pos, illegalArgument, "there is no primitive type %s", name)
+}
+
 // findType finds a class by its qualified name, or by its short one in
 // java.lang.
 func findType(pos int, name string) (*class, *Error) {
 	if c, ok := standardLibrary.byType[name]; ok {
 		return c, nil
-	}
-	if !strings.Contains(name, ".") && unicode.IsLower([]rune(name)[0]) {
-		if c, ok := primitiveClasses[name]; ok {
-			return c, nil
-		}
-		return nil, javaFailure(pos, illegalArgument, "there is no primitive type %s", name)
 	}
 	short := name[strings.LastIndexByte(name, '.')+1:]
 	for full := range standardLibrary.byType {

@@ -125,15 +125,25 @@ func (v variables) matchList(path string, want, got []any, at int) error {
 		}
 		return v.matchList(path, want[1:], got, at+1)
 	}
-	var err error
+	var nearest error
 	for next := at; next <= len(got); next++ {
 		tried := maps.Clone(v)
-		if err = tried.matchList(path, want[1:], got, next); err == nil {
+		err := tried.matchList(path, want[1:], got, next)
+		if err == nil {
 			maps.Copy(v, tried)
 			return nil
 		}
+		if nearest == nil || depth(err) > depth(nearest) {
+			nearest = err
+		}
 	}
-	return err
+	return nearest
+}
+
+// depth says how far into the value a mismatch is: the deeper, the more of it fitted.
+func depth(err error) int {
+	path, _, _ := strings.Cut(err.Error(), ":")
+	return strings.Count(path, "/")
 }
 
 // matchString compares a value with an expected text that may be a placeholder for any JSON value.
@@ -203,16 +213,11 @@ func mismatch(path string, want, got any) error {
 
 // show is a JSON value for an error text.
 func show(value any) string {
-	const longest = 400
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return fmt.Sprint(value)
 	}
-	text := strings.TrimSpace(buffer.String())
-	if len(text) > longest {
-		text = text[:longest] + "…"
-	}
-	return text
+	return cut(strings.TrimSpace(buffer.String()), 400)
 }

@@ -99,10 +99,12 @@ func (v variables) matchText(want, got string) error {
 }
 
 // quote shows a text, cut to a readable length.
-func quote(text string) string {
-	const longest = 400
-	if len(text) > longest {
-		text = text[:longest] + "…"
+func quote(text string) string { return strconv.Quote(cut(text, 400)) }
+
+// cut shortens a text.
+func cut(text string, longest int) string {
+	if len(text) <= longest {
+		return text
 	}
-	return strconv.Quote(text)
+	return strings.ToValidUTF8(text[:longest], "") + "…"
 }

@@ -77,7 +77,7 @@ func (p *player) try(ctx context.Context, exchange Exchange) error {
 	}
 	known := maps.Clone(p.known)
 	if err := known.matchAnswer(exchange.Want, status, header, body); err != nil {
-		return fmt.Errorf("%w\nanswer: %d %s", err, status, quote(string(body)))
+		return fmt.Errorf("%w\nanswer: %d %s", err, status, cut(string(body), 4000))
 	}
 	p.known = known
 	return nil

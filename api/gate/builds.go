@@ -30,6 +30,16 @@ func (a *API) build(c *gin.Context) (any, error) {
 	return a.oneBuild(c, c.Param("number"), c.Query("job"))
 }
 
+// named refuses a request without the query parameter `job`.
+func named(h handler) gin.HandlerFunc {
+	return ok(func(c *gin.Context) (any, error) {
+		if c.Query("job") == "" {
+			return nil, spinnaker.Invalid("query parameter job is missing, expected a name such as folder/job/name")
+		}
+		return h(c)
+	})
+}
+
 func (a *API) oneBuild(c *gin.Context, number, job string) (any, error) {
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n < 1 {

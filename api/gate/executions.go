@@ -1,24 +1,40 @@
 package gate
 
 import (
-	"encoding/json"
-	"io"
+	"cmp"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
+const (
+	// history is how far back lists go; oldRuns is how many runs of a pipeline are shown that has none since then.
+	history = 14 * 24 * time.Hour
+	oldRuns = 2
+)
+
+// find returns the execution with that id, if it is of that type.
+func (a *API) find(c *gin.Context, kind spinnaker.ExecutionType, id string) (*spinnaker.Execution, error) {
+	execution, err := a.Executions.Execution(c, id)
+	if isNotFound(err) || err == nil && execution.Type != kind {
+		return nil, spinnaker.NotFound("No %s found for %s", kind, id)
+	}
+	return execution, err
+}
+
+// execution serves GET /pipelines/{id}.
 func (a *API) execution(c *gin.Context) (any, error) {
-	execution, err := a.Executions.Execution(c, c.Param("id"))
+	execution, err := a.find(c, spinnaker.PipelineExecution, c.Param("id"))
+	if isNotFound(err) {
+		return nil, spinnaker.NotFound("Pipeline not found (id: %s)", c.Param("id"))
+	}
 	if err != nil {
 		return nil, err
-	}
-	if execution.Type != spinnaker.PipelineExecution {
-		return nil, spinnaker.NotFound("Pipeline not found (id: %s)", c.Param("id"))
 	}
 	return execution, nil
 }
@@ -30,31 +46,33 @@ func (a *API) executions(c *gin.Context) (any, error) {
 	case len(ids) > 0 && len(configs) > 0:
 		return nil, spinnaker.Invalid("Only pipelineConfigIds OR executionIds can be specified")
 	case len(ids) > 0:
-		found, err := a.Executions.Executions(c, Query{IDs: ids, Limit: len(ids)})
+		expand := flag(c, "expand", true)
+		found, err := a.Executions.Executions(c, Query{IDs: ids, Limit: len(ids), Brief: !expand})
 		if err != nil {
 			return nil, err
 		}
 		slices.SortStableFunc(found, func(x, y *spinnaker.Execution) int {
-			return slices.Index(ids, x.ID) - slices.Index(ids, y.ID)
+			return cmp.Compare(slices.Index(ids, x.ID), slices.Index(ids, y.ID))
 		})
-		return shown(c, found, true), nil
+		return shown(found, expand), nil
 	case len(configs) > 0:
-		limit, err := number(c, "limit", 1)
+		limit, err := count(c, "limit", 1)
 		if err != nil {
 			return nil, err
 		}
-		return a.newest(c, configs, int(limit))
+		return a.newest(c, configs, limit)
 	default:
 		return []any{}, nil
 	}
 }
 
+// applicationPipelines serves GET /applications/{app}/pipelines: the newest executions of its configurations.
 func (a *API) applicationPipelines(c *gin.Context) (any, error) {
-	limit, err := number(c, "limit", 10)
+	limit, err := count(c, "limit", 10)
 	if err != nil {
 		return nil, err
 	}
-	most, err := number(c, "pipelineLimit", math.MaxInt32)
+	most, err := number(c, "pipelineLimit", math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -69,101 +87,94 @@ func (a *API) applicationPipelines(c *gin.Context) (any, error) {
 			configs = append(configs, p.ID)
 		}
 	}
-	return a.newest(c, configs, int(limit))
+	return a.newest(c, configs, limit)
 }
 
 // newest lists up to limit of the newest executions of each configuration, by start time.
-func (a *API) newest(c *gin.Context, configs []string, limit int) (any, error) {
-	var all []*spinnaker.Execution
-	if limit > 0 {
-		for _, config := range configs {
-			found, err := a.Executions.Executions(c, Query{Type: spinnaker.PipelineExecution,
-				PipelineConfigIDs: []string{config}, Statuses: statuses(c), Limit: limit})
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found...)
-		}
-	}
-	slices.SortFunc(all, func(x, y *spinnaker.Execution) int {
-		if x.StartTime != y.StartTime {
-			return int(x.StartTime - y.StartTime)
-		}
-		return strings.Compare(y.ID, x.ID)
-	})
-	return shown(c, all, true), nil
-}
-
-// search serves GET /applications/{app}/executions/search.
 //
-// Source: spinnaker/spinnaker orca/orca-web controllers/TaskController.groovy.
-func (a *API) search(c *gin.Context) (any, error) {
-	query := Query{Type: spinnaker.PipelineExecution, PipelineName: c.Query("pipelineName"), EventID: c.Query("eventId"),
-		Statuses: statuses(c), OldestFirst: flag(c, "reverse", false)}
-	if name := app(c); name != "*" {
-		query.Application = name
+// Source: spinnaker/spinnaker orca/orca-web controllers/TaskController.groovy, filterPipelinesByHistoryCutoff.
+func (a *API) newest(c *gin.Context, configs []string, limit int) (any, error) {
+	wanted, err := statuses(c)
+	if err != nil {
+		return nil, err
 	}
-	if types := list(c, "triggerTypes"); !slices.Contains(types, "*") {
-		query.TriggerTypes = types
+	expand := flag(c, "expand", true)
+	var all []*spinnaker.Execution
+	if limit == 0 {
+		configs = nil
 	}
-	bounds := []struct {
-		key  string
-		into *spinnaker.Millis
-	}{{"triggerTimeStartBoundary", &query.BuiltFrom}, {"triggerTimeEndBoundary", &query.BuiltTo}}
-	for _, bound := range bounds {
-		value, err := number(c, bound.key, 0)
+	for _, config := range configs {
+		found, err := a.Executions.Executions(c, Query{Type: spinnaker.PipelineExecution,
+			PipelineConfigIDs: []string{config}, Statuses: wanted, Limit: limit, Brief: !expand})
 		if err != nil {
 			return nil, err
 		}
-		if value < 0 {
-			return nil, spinnaker.Invalid("%s must be >= 0: %s=%d", bound.key, bound.key, value)
-		}
-		*bound.into = spinnaker.Millis(value)
+		all = append(all, recent(found, time.Now())...)
 	}
-	if query.BuiltTo != 0 && query.BuiltFrom > query.BuiltTo {
-		return nil, spinnaker.Invalid("triggerTimeStartBoundary must be <= triggerTimeEndBoundary: triggerTimeStartBoundary=%d, triggerTimeEndBoundary=%d",
-			query.BuiltFrom, query.BuiltTo)
-	}
-	start, err := number(c, "startIndex", 0)
-	if err != nil {
-		return nil, err
-	}
-	size, err := number(c, "size", 10)
-	if err != nil {
-		return nil, err
-	}
-	if start < 0 {
-		return nil, spinnaker.Invalid("startIndex must be >= 0: startIndex=%d", start)
-	}
-	if size <= 0 {
-		return nil, spinnaker.Invalid("size must be > 0: size=%d", size)
-	}
-	query.Offset, query.Limit = int(start), int(size)
-	found, err := a.Executions.Executions(c, query)
-	if err != nil {
-		return nil, err
-	}
-	return shown(c, found, false), nil
+	slices.SortFunc(all, func(x, y *spinnaker.Execution) int {
+		return cmp.Or(cmp.Compare(x.StartTime, y.StartTime), strings.Compare(y.ID, x.ID))
+	})
+	return shown(all, expand), nil
 }
 
-// shown applies `expand`: without it, stages come without context, outputs and tasks.
-func shown(c *gin.Context, executions []*spinnaker.Execution, expandByDefault bool) []*spinnaker.Execution {
-	if executions == nil {
-		executions = []*spinnaker.Execution{}
+// recent are the executions, newest first, that have not started or have since the history began; without any, the
+// newest of the older ones.
+func recent(executions []*spinnaker.Execution, now time.Time) []*spinnaker.Execution {
+	since := spinnaker.MillisOf(now.Add(-history))
+	var out []*spinnaker.Execution
+	for _, execution := range executions {
+		if execution.StartTime == 0 || execution.StartTime > since {
+			out = append(out, execution)
+		}
 	}
-	if flag(c, "expand", expandByDefault) {
+	if out == nil {
+		return executions[:min(len(executions), oldRuns)]
+	}
+	return out
+}
+
+// shown applies `expand`: without it, stages come without context, outputs and tasks, and so do those of the executions
+// that started this one.
+func shown(executions []*spinnaker.Execution, expand bool) []*spinnaker.Execution {
+	if executions == nil {
+		return []*spinnaker.Execution{}
+	}
+	if expand {
 		return executions
 	}
 	for _, execution := range executions {
 		for _, stage := range execution.Stages {
-			group, grouped := stage.Context["group"]
-			stage.Context, stage.Outputs, stage.Tasks = map[string]any{}, nil, nil
-			if grouped {
-				stage.Context["group"] = group
-			}
+			stage.Context, stage.Outputs, stage.Tasks = grouped(stage.Context), nil, nil
 		}
+		emptyParents(execution.Trigger)
 	}
 	return executions
+}
+
+// emptyParents empties the stages of the execution that started the one of the trigger, and of those before it.
+func emptyParents(trigger map[string]any) {
+	parent, _ := trigger["parentExecution"].(map[string]any)
+	if parent == nil {
+		return
+	}
+	stages, _ := parent["stages"].([]any)
+	for _, item := range stages {
+		if stage, ok := item.(map[string]any); ok {
+			before, _ := stage["context"].(map[string]any)
+			stage["context"], stage["outputs"], stage["tasks"] = grouped(before), object{}, []any{}
+		}
+	}
+	if above, ok := parent["trigger"].(map[string]any); ok {
+		emptyParents(above)
+	}
+}
+
+// grouped is what is left of a stage's context in lists.
+func grouped(context map[string]any) map[string]any {
+	if group, there := context["group"]; there {
+		return map[string]any{"group": group}
+	}
+	return map[string]any{}
 }
 
 func (a *API) cancel(c *gin.Context) (any, error) {
@@ -192,33 +203,4 @@ func (a *API) patchStage(c *gin.Context) (any, error) {
 
 func (a *API) restartStage(c *gin.Context) (any, error) {
 	return a.Executions.RestartStage(c, a.User(c), c.Param("id"), c.Param("stage"))
-}
-
-// evaluateExpression serves all forms: GET with a query, POST with text or {"expression": …}.
-func (a *API) evaluateExpression(c *gin.Context) (any, error) {
-	text := c.Query("expression")
-	if text == "" && c.Request.Body != nil {
-		data, err := io.ReadAll(c.Request.Body)
-		if err != nil {
-			return nil, spinnaker.Invalid("the request body did not arrive whole: %v", err)
-		}
-		text = string(data)
-		var wrapped struct {
-			Expression string `json:"expression"`
-		}
-		if json.Unmarshal(data, &wrapped) == nil && wrapped.Expression != "" {
-			text = wrapped.Expression
-		}
-	}
-	if text == "" {
-		return nil, spinnaker.Invalid("expression is missing: give it as the query parameter `expression` or as the body")
-	}
-	result, detail, err := a.Executions.Evaluate(c, c.Param("id"), c.Param("stage"), text)
-	if err != nil {
-		return nil, err
-	}
-	if detail == nil {
-		detail = map[string]any{}
-	}
-	return gin.H{"result": result, "detail": detail}, nil
 }

@@ -2,12 +2,7 @@ package gate
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -41,18 +36,31 @@ type Query struct {
 	Statuses          []spinnaker.Status
 	TriggerTypes      []string
 	EventID           string
+	// Trigger is a pattern that the execution's trigger must meet: its members are there, texts equal but for case or
+	// match as regular expressions, lists hold an element for each.
+	Trigger map[string]any
 	// BuiltFrom and BuiltTo bound the build time, inclusive.
 	BuiltFrom, BuiltTo spinnaker.Millis
 	OldestFirst        bool
 	Offset, Limit      int
+	// Brief leaves out what may be large in stages: outputs, tasks, and the context but for its `group`.
+	Brief bool
+}
+
+// Caller is who sends a request.
+type Caller struct {
+	User string
+	// Origin is the client: "deck" or "api".
+	Origin string
 }
 
 // Executions are runs of pipelines, and tasks.
 type Executions interface {
+	// Execution returns a 404 for an unknown id.
 	Execution(ctx context.Context, id string) (*spinnaker.Execution, error)
 	Executions(ctx context.Context, query Query) ([]*spinnaker.Execution, error)
-	// Start starts a pipeline by hand and returns the execution's id once it is stored.
-	Start(ctx context.Context, user string, p spinnaker.Pipeline, trigger spinnaker.Trigger) (id string, err error)
+	// Start starts a pipeline by hand and returns the execution's id once it is stored. It completes the trigger.
+	Start(ctx context.Context, caller Caller, p spinnaker.Pipeline, trigger spinnaker.Trigger) (id string, err error)
 	// Submit starts a task and returns its id.
 	Submit(ctx context.Context, user string, task Task) (id string, err error)
 	Cancel(ctx context.Context, user, id, reason string) error
@@ -62,8 +70,17 @@ type Executions interface {
 	PatchStage(ctx context.Context, user, id, stageID string, values map[string]any) (*spinnaker.Execution, error)
 	RestartStage(ctx context.Context, user, id, stageID string) (*spinnaker.Execution, error)
 	Delete(ctx context.Context, user, id string) error
-	// Evaluate evaluates a text with expressions as the stage would, or as the end of the execution when stageID is "".
+}
+
+// Expressions are the expression language, for people who write pipelines.
+type Expressions interface {
+	// Evaluate evaluates a text with expressions as the stage would, or as the execution as a whole when stageID is "".
+	// What cannot be evaluated stays as it is; detail says why, by expression.
 	Evaluate(ctx context.Context, id, stageID, text string) (result any, detail map[string]any, err error)
+	// EvaluateVariables evaluates variables ({key, value}), each of which sees those before it.
+	EvaluateVariables(ctx context.Context, id string, variables []any) (results any, detail map[string]any, err error)
+	// Functions describes the functions of the language.
+	Functions() any
 }
 
 // Task is the body of POST /tasks.
@@ -91,12 +108,13 @@ type Accounts interface {
 
 // API serves Gate's paths.
 type API struct {
-	Catalog    Catalog
-	Executions Executions
-	Builds     Builds
-	Accounts   Accounts
-	Version    string
-	// User names the caller of a request.
+	Catalog     Catalog
+	Executions  Executions
+	Expressions Expressions
+	Builds      Builds
+	Accounts    Accounts
+	Version     string
+	// User names the caller of a request; "" is one who has not signed in.
 	User func(*gin.Context) string
 }
 
@@ -117,32 +135,40 @@ func serve(status int, h handler) gin.HandlerFunc {
 	}
 }
 
+func ok(h handler) gin.HandlerFunc { return serve(http.StatusOK, h) }
+
+func accepted(h handler) gin.HandlerFunc { return serve(http.StatusAccepted, h) }
+
 // Register adds the routes. Names at one place of a path agree, as the router demands.
 func (a *API) Register(r gin.IRouter) {
-	ok := func(h handler) gin.HandlerFunc { return serve(http.StatusOK, h) }
-	accepted := func(h handler) gin.HandlerFunc { return serve(http.StatusAccepted, h) }
+	a.registerTasks(r)
+	a.registerPipelines(r)
+	a.registerExecutions(r)
+	a.registerBuilds(r)
+	a.registerSmall(r)
+}
 
-	r.GET("/version", ok(a.version))
-	r.GET("/auth/user", ok(a.authUser))
-	r.GET("/credentials", ok(a.credentials))
-	r.GET("/credentials/:name", ok(a.credential))
-	r.GET("/artifacts/credentials", ok(a.artifactCredentials))
-
+func (a *API) registerTasks(r gin.IRouter) {
 	r.GET("/applications", ok(a.applications))
 	r.GET("/applications/:app", ok(a.application))
 	r.POST("/tasks", ok(a.submitTask))
 	r.GET("/tasks/:id", ok(a.task))
-	r.PUT("/tasks/:id/cancel", ok(a.cancel))
-	r.DELETE("/tasks/:id", ok(a.delete))
+	r.PUT("/tasks/:id/cancel", ok(a.cancelTask))
+	r.PUT("/tasks/cancel", ok(a.cancelTasks))
+	r.DELETE("/tasks/:id", ok(a.deleteTask))
 	r.GET("/applications/:app/tasks", ok(a.tasks))
+	r.POST("/applications/:app/tasks", ok(a.submitTask))
+	r.GET("/applications/:app/tasks/:id", ok(a.task))
+	r.PUT("/applications/:app/tasks/:id/cancel", ok(a.cancelTask))
+}
 
+func (a *API) registerPipelines(r gin.IRouter) {
 	r.GET("/applications/:app/pipelineConfigs", ok(a.pipelineConfigs))
 	r.GET("/applications/:app/pipelineConfigs/:name", ok(a.pipelineConfig))
-	r.POST("/applications/:app/pipelineConfigs/:name", accepted(a.startPipeline))
-	r.GET("/applications/:app/strategyConfigs", ok(a.none))
 	r.GET("/pipelineConfigs", ok(a.allPipelineConfigs))
 	r.GET("/pipelineConfigs/:id/history", ok(a.pipelineHistory))
 	r.POST("/pipelines", ok(a.savePipeline))
+	r.POST("/pipelines/bulksave", ok(a.savePipelines))
 	r.PUT("/pipelines/:id", ok(a.updatePipeline))
 	r.DELETE("/pipelines/:id/:name", ok(a.deletePipeline))
 	r.POST("/actions/pipelines/reorder", ok(a.reorderPipelines))
@@ -150,7 +176,10 @@ func (a *API) Register(r gin.IRouter) {
 	r.POST("/pipelines/start", ok(a.startUnsaved))
 	r.POST("/pipelines/:id/:name", accepted(a.startPipeline))
 	r.POST("/pipelines/v2/:app/:name", accepted(a.startPipelineV2))
+	r.POST("/applications/:app/pipelineConfigs/:name", accepted(a.startPipeline))
+}
 
+func (a *API) registerExecutions(r gin.IRouter) {
 	r.GET("/pipelines/:id", ok(a.execution))
 	r.GET("/executions", ok(a.executions))
 	r.GET("/applications/:app/pipelines", ok(a.applicationPipelines))
@@ -165,114 +194,16 @@ func (a *API) Register(r gin.IRouter) {
 	r.GET("/pipelines/:id/evaluateExpression", ok(a.evaluateExpression))
 	r.POST("/pipelines/:id/evaluateExpression", ok(a.evaluateExpression))
 	r.GET("/pipelines/:id/:stage/evaluateExpression", ok(a.evaluateExpression))
+	r.POST("/pipelines/:id/evaluateVariables", ok(a.evaluateVariables))
+	r.GET("/capabilities/expressions", ok(a.functions))
+}
 
+func (a *API) registerBuilds(r gin.IRouter) {
 	r.GET("/v2/builds", ok(a.masters))
 	r.GET("/v2/builds/:master/*rest", ok(a.buildsV2))
 	r.GET("/v3/builds", ok(a.masters))
 	r.GET("/v3/builds/:master/jobs", ok(a.jobs))
-	r.GET("/v3/builds/:master/job", ok(a.job))
-	r.GET("/v3/builds/:master/builds", ok(a.builds))
-	r.GET("/v3/builds/:master/build/:number", ok(a.build))
+	r.GET("/v3/builds/:master/job", named(a.job))
+	r.GET("/v3/builds/:master/builds", named(a.builds))
+	r.GET("/v3/builds/:master/build/:number", named(a.build))
 }
-
-func (a *API) version(*gin.Context) (any, error) { return gin.H{"version": a.Version}, nil }
-
-func (a *API) none(*gin.Context) (any, error) { return []any{}, nil }
-
-func (a *API) authUser(c *gin.Context) (any, error) {
-	user := a.User(c)
-	return gin.H{"username": user, "email": user, "roles": []string{}, "allowedAccounts": []string{}, "enabled": true}, nil
-}
-
-func (a *API) credentials(*gin.Context) (any, error) { return a.Accounts.Credentials(), nil }
-
-func (a *API) credential(c *gin.Context) (any, error) {
-	for _, account := range a.Accounts.Credentials() {
-		if account["name"] == c.Param("name") {
-			return account, nil
-		}
-	}
-	return nil, spinnaker.NotFound("Account not found (name: %s)", c.Param("name"))
-}
-
-func (a *API) artifactCredentials(*gin.Context) (any, error) {
-	return a.Accounts.ArtifactCredentials(), nil
-}
-
-// body decodes the request's JSON body into v; an absent body is allowed when optional.
-func body(c *gin.Context, v any, optional bool) error {
-	data, err := io.ReadAll(c.Request.Body)
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return &spinnaker.Error{Status: http.StatusRequestEntityTooLarge,
-			Message: "the request body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes"}
-	}
-	if err != nil {
-		return spinnaker.Invalid("the request body did not arrive whole: %v", err)
-	}
-	if len(strings.TrimSpace(string(data))) == 0 {
-		if optional {
-			return nil
-		}
-		return spinnaker.Invalid("the request has no body, expected JSON")
-	}
-	if err := spinnaker.Decode(data, v); err != nil {
-		return spinnaker.Invalid("the request body is not the JSON expected: %v", jsonPosition(err))
-	}
-	return nil
-}
-
-// jsonPosition adds the byte offset to a syntax error.
-func jsonPosition(err error) error {
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-		return errors.New(syntax.Error() + " at byte " + strconv.FormatInt(syntax.Offset, 10))
-	}
-	return err
-}
-
-// list reads a query parameter that may be comma-joined, repeated, or both.
-func list(c *gin.Context, key string) []string {
-	var items []string
-	for _, value := range c.QueryArray(key) {
-		for item := range strings.SplitSeq(value, ",") {
-			if item = strings.TrimSpace(item); item != "" {
-				items = append(items, item)
-			}
-		}
-	}
-	return items
-}
-
-// number reads a query parameter that is a whole number.
-func number(c *gin.Context, key string, otherwise int64) (int64, error) {
-	value := c.Query(key)
-	if value == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(value, 10, 64)
-	if err != nil {
-		return 0, spinnaker.Invalid("query parameter %s: found %q, expected a whole number", key, value)
-	}
-	return n, nil
-}
-
-// flag reads a query parameter that is true or false, in any case.
-func flag(c *gin.Context, key string, otherwise bool) bool {
-	switch strings.ToLower(c.Query(key)) {
-	case "true":
-		return true
-	case "false":
-		return false
-	default:
-		return otherwise
-	}
-}
-
-func statuses(c *gin.Context) []spinnaker.Status {
-	var out []spinnaker.Status
-	for _, s := range list(c, "statuses") {
-		out = append(out, spinnaker.Status(s))
-	}
-	return out
-}
-
-func app(c *gin.Context) string { return strings.ToLower(c.Param("app")) }

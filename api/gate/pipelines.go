@@ -1,7 +1,7 @@
 package gate
 
 import (
-	"net/http"
+	"errors"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -29,19 +29,32 @@ func (a *API) pipelineConfig(c *gin.Context) (any, error) {
 }
 
 func (a *API) pipelineHistory(c *gin.Context) (any, error) {
-	limit, err := number(c, "limit", 20)
+	limit, err := count(c, "limit", 20)
 	if err != nil {
 		return nil, err
 	}
-	return a.Catalog.PipelineHistory(c, c.Param("id"), int(limit))
+	if limit == 0 {
+		return []any{}, nil
+	}
+	return a.Catalog.PipelineHistory(c, c.Param("id"), limit)
 }
 
 // WarningsHeader carries what is odd about a saved pipeline, one header a finding: Gate's answer has an empty body.
 const WarningsHeader = "X-Gennaker-Warning"
 
+// maxWarnings and maxWarning bound the header: proxies refuse large ones.
+const (
+	maxWarnings = 16
+	maxWarning  = 250
+)
+
 func warn(c *gin.Context, warnings []string) {
-	for _, warning := range warnings {
-		c.Writer.Header().Add(WarningsHeader, strings.ReplaceAll(warning, "\n", " "))
+	for _, warning := range warnings[:min(len(warnings), maxWarnings)] {
+		text := strings.Join(strings.Fields(warning), " ")
+		if len(text) > maxWarning {
+			text = strings.ToValidUTF8(text[:maxWarning], "") + "…"
+		}
+		c.Writer.Header().Add(WarningsHeader, text)
 	}
 }
 
@@ -53,6 +66,39 @@ func (a *API) savePipeline(c *gin.Context) (any, error) {
 	_, warnings, err := a.Catalog.SavePipeline(c, a.User(c), p, flag(c, "staleCheck", false))
 	warn(c, warnings)
 	return nil, err
+}
+
+// savePipelines serves POST /pipelines/bulksave?application=: those that cannot be saved come back with the reason.
+//
+// Source: spinnaker/spinnaker orca/orca-front50 tasks/SavePipelineTask.java, front50-web controllers/PipelineController.java.
+func (a *API) savePipelines(c *gin.Context) (any, error) {
+	var documents []map[string]any
+	if err := body(c, &documents, false); err != nil {
+		return nil, err
+	}
+	application := strings.ToLower(c.Query("application"))
+	saved, failed := []string{}, []map[string]any{}
+	for _, document := range documents {
+		p, err := spinnaker.PipelineOf(document)
+		switch {
+		case err != nil:
+			err = spinnaker.Invalid("%v", err)
+		case application != "" && !strings.EqualFold(p.Application, application):
+			err = spinnaker.Invalid("the pipeline is of application %q, expected %q", p.Application, application)
+		default:
+			p, _, err = a.Catalog.SavePipeline(c, a.User(c), p, flag(c, "staleCheck", false))
+		}
+		if refused := (*spinnaker.Error)(nil); errors.As(err, &refused) {
+			document["errorMsg"] = refused.Message
+			failed = append(failed, document)
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		saved = append(saved, p.Name)
+	}
+	return object{"successful_pipelines_count": len(saved), "successful_pipelines": saved,
+		"failed_pipelines_count": len(failed), "failed_pipelines": failed}, nil
 }
 
 func (a *API) updatePipeline(c *gin.Context) (any, error) {
@@ -87,59 +133,4 @@ func (a *API) reorderPipelines(c *gin.Context) (any, error) {
 		return nil, spinnaker.Invalid("`idsToIndices` is required field on request body")
 	}
 	return nil, a.Catalog.ReorderPipelines(c, a.User(c), strings.ToLower(order.Application), order.IDsToIndices)
-}
-
-// startPipeline serves POST /pipelines/{app}/{nameOrId} and its deprecated form under /applications.
-func (a *API) startPipeline(c *gin.Context) (any, error) {
-	application := app(c)
-	if application == "" {
-		application = strings.ToLower(c.Param("id"))
-	}
-	_, id, err := a.start(c, application)
-	if err != nil {
-		return nil, err
-	}
-	return gin.H{"ref": "/pipelines/" + id}, nil
-}
-
-// startPipelineV2 is Deck's start: the same, with the event's id in the answer.
-func (a *API) startPipelineV2(c *gin.Context) (any, error) {
-	trigger, id, err := a.start(c, app(c))
-	if err != nil {
-		return nil, err
-	}
-	return gin.H{"ref": "/pipelines/" + id, "eventId": trigger.Text("eventId")}, nil
-}
-
-func (a *API) start(c *gin.Context, application string) (spinnaker.Trigger, string, error) {
-	trigger := spinnaker.Trigger{}
-	if err := body(c, &trigger, true); err != nil {
-		return nil, "", err
-	}
-	p, err := a.Catalog.Pipeline(c, application, c.Param("name"))
-	if err != nil {
-		return nil, "", err
-	}
-	id, err := a.Executions.Start(c, a.User(c), p, trigger)
-	return trigger, id, err
-}
-
-// startUnsaved serves POST /pipelines/start: a whole pipeline that need not be stored.
-func (a *API) startUnsaved(c *gin.Context) (any, error) {
-	var p spinnaker.Pipeline
-	if err := body(c, &p, false); err != nil {
-		return nil, err
-	}
-	if p.Application == "" {
-		return nil, &spinnaker.Error{Status: http.StatusBadRequest, Message: "pipeline: `application` is missing"}
-	}
-	trigger, _ := p.Document["trigger"].(map[string]any)
-	if trigger == nil {
-		trigger = map[string]any{}
-	}
-	id, err := a.Executions.Start(c, a.User(c), p, trigger)
-	if err != nil {
-		return nil, err
-	}
-	return gin.H{"ref": "/pipelines/" + id}, nil
 }

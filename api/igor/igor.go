@@ -20,11 +20,20 @@ type Builds interface {
 	Build(ctx context.Context, master, job string, number int64) (map[string]any, error)
 	// Properties reads a property file among a build's artifacts; a missing one is a 404.
 	Properties(ctx context.Context, master, job string, number int64, file string) (map[string]any, error)
+
+	// Start asks for a build and returns its queue item, which Queued shows.
+	Start(ctx context.Context, user, master, job string, parameters map[string]string) (item int64, err error)
+	Queued(ctx context.Context, master string, item int64) (map[string]any, error)
+	// Stop stops a build or, with number 0, takes its item out of the queue.
+	Stop(ctx context.Context, user, master, job string, item, number int64) error
+	Describe(ctx context.Context, user, master, job string, number int64, text string) error
 }
 
 // API serves Igor's paths.
 type API struct {
 	Builds Builds
+	// User names the caller of a request.
+	User func(*gin.Context) string
 }
 
 // Register adds the routes. Job names hold slashes, so they end the paths.
@@ -38,16 +47,22 @@ func (a *API) Register(r gin.IRouter) {
 	r.GET("/builds/status/:number/:master/*job", answer(a.status))
 	r.GET("/builds/properties/:number/:file/:master", answer(a.properties))
 	r.GET("/builds/properties/:number/:file/:master/*job", answer(a.properties))
+	r.GET("/builds/queue/:master/:item", answer(a.queued))
+	r.PUT("/masters/:master/jobs/*job", answer(a.act))
+	r.PATCH("/masters/:master/jobs/*job", answer(a.describe))
 }
 
 func answer(h func(c *gin.Context) (any, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		value, err := h(c)
-		if err != nil {
+		switch {
+		case err != nil:
 			c.Error(err)
-			return
+		case value == nil:
+			c.Status(http.StatusOK)
+		default:
+			c.JSON(http.StatusOK, value)
 		}
-		c.JSON(http.StatusOK, value)
 	}
 }
 
@@ -77,7 +92,7 @@ func (a *API) builds(c *gin.Context) (any, error) {
 }
 
 func (a *API) status(c *gin.Context) (any, error) {
-	number, err := buildNumber(c)
+	number, err := positive("build number", c.Param("number"))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +100,7 @@ func (a *API) status(c *gin.Context) (any, error) {
 }
 
 func (a *API) properties(c *gin.Context) (any, error) {
-	number, err := buildNumber(c)
+	number, err := positive("build number", c.Param("number"))
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +115,11 @@ func jobName(c *gin.Context) string {
 	return c.Query("job")
 }
 
-func buildNumber(c *gin.Context) (int64, error) {
-	number, err := strconv.ParseInt(c.Param("number"), 10, 64)
+// positive reads a number of a path.
+func positive(what, text string) (int64, error) {
+	number, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || number < 1 {
-		return 0, spinnaker.Invalid("build number: found %q, expected a whole number from 1", c.Param("number"))
+		return 0, spinnaker.Invalid("%s: found %q, expected a whole number from 1", what, text)
 	}
 	return number, nil
 }

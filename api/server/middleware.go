@@ -1,11 +1,8 @@
 package server
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -13,8 +10,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 const requestIDHeader = "X-SPINNAKER-REQUEST-ID"
@@ -54,40 +49,6 @@ func logged(log *slog.Logger, metrics requestMetrics) gin.HandlerFunc {
 		log.DebugContext(c, "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
 			"took", took, "user", User(c), "request", c.GetString(requestIDHeader))
 	}
-}
-
-// rendered turns the error of a handler into Spinnaker's error body.
-func rendered(log *slog.Logger) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		c.Next()
-		if len(c.Errors) == 0 || c.Writer.Written() {
-			return
-		}
-		err := c.Errors.Last().Err
-		answer := (*spinnaker.Error)(nil)
-		if !errors.As(err, &answer) {
-			log.ErrorContext(c, "request failed", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err,
-				"request", c.GetString(requestIDHeader))
-			answer = &spinnaker.Error{Status: http.StatusInternalServerError, Message: err.Error()}
-		}
-		body := gin.H{"timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000+00:00"), "status": answer.Status,
-			"error": http.StatusText(answer.Status), "message": answer.Message}
-		if len(answer.Errors) > 0 {
-			body["errors"] = answer.Errors
-		}
-		c.JSON(answer.Status, body)
-	}
-}
-
-// recovered turns a panic into an error, so that one request cannot end the agent.
-func recovered(c *gin.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			c.Error(fmt.Errorf("bug: %v\n%s", r, debug.Stack()))
-			c.Abort()
-		}
-	}()
-	c.Next()
 }
 
 // cors lets the browsers of the allowed origins call the API and answers their preflights, which come without sign-in.

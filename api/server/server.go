@@ -33,8 +33,11 @@ type Options struct {
 	// Authenticate names the caller and what they may do by the API token of a request, "" without one; nil lets
 	// everybody do everything as "anonymous".
 	Authenticate func(token string) (Identity, bool)
-	// Ready says whether the agent can accept work; its error is shown by /health.
+	// Ready says whether the agent can accept work: /health asks it.
 	Ready func(ctx context.Context) error
+	// Absent says which part of Spinnaker an unknown address belongs to that this server does not have, or "". It may be
+	// nil.
+	Absent func(path string) string
 	// Metrics is served at /metrics.
 	Metrics *prometheus.Registry
 	Log     *slog.Logger
@@ -131,15 +134,14 @@ func handler(o Options) http.Handler {
 	router.HandleMethodNotAllowed = true
 	router.ContextWithFallback = true
 	metrics := newRequestMetrics(o.Metrics)
-	router.Use(requestID, logged(o.Log, metrics), rendered(o.Log), recovered, cors(o.AllowedOrigins), limited(o.MaxBody), authenticated(o.Authenticate))
-	router.NoRoute(func(c *gin.Context) {
-		c.Error(spinnaker.NotFound("no such address: %s %s", c.Request.Method, c.Request.URL.Path))
-	})
+	router.Use(requestID, logged(o.Log, metrics), compressed(), rendered(o.Log), recovered(o.Log), cors(o.AllowedOrigins),
+		limited(o.MaxBody), authenticated(o.Authenticate))
+	router.NoRoute(noRoute(o.Absent))
 	router.NoMethod(func(c *gin.Context) {
 		c.Error(&spinnaker.Error{Status: http.StatusMethodNotAllowed,
 			Message: fmt.Sprintf("%s is not allowed on %s; allowed: %s", c.Request.Method, c.Request.URL.Path, c.Writer.Header().Get("Allow"))})
 	})
-	router.GET("/health", health(o.Ready))
+	router.GET("/health", health(o.Ready, o.Log))
 	router.GET("/metrics", gin.WrapH(promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{})))
 	for _, routes := range o.Routes {
 		routes.Register(router)
@@ -147,35 +149,58 @@ func handler(o Options) http.Handler {
 	return trimmed(o.BasePath, router)
 }
 
+// noRoute answers requests to addresses that are not there.
+func noRoute(absent func(path string) string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		method, path := c.Request.Method, c.Request.URL.Path
+		if absent != nil {
+			if part := absent(path); part != "" {
+				c.Error(spinnaker.NotFound("no such address: %s %s. This server does not have %s", method, path, part))
+				return
+			}
+		}
+		c.Error(spinnaker.NotFound("no such address: %s %s", method, path))
+	}
+}
+
 // trimmed strips the base path and trailing slashes, which clients add freely, before routing: a redirect would lose a
-// POST's body.
+// POST's body. It has HEAD answered like GET; the server drops the body.
 func trimmed(base string, next http.Handler) http.Handler {
 	base = strings.TrimRight(base, "/")
+	trim := func(path string) string {
+		if rest, ok := strings.CutPrefix(path, base); ok && (rest == "" || rest[0] == '/') {
+			path = rest
+		}
+		if path = strings.TrimRight(path, "/"); path == "" {
+			return "/"
+		}
+		return path
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		trim := func(path string) string {
-			if rest, ok := strings.CutPrefix(path, base); ok && (rest == "" || rest[0] == '/') {
-				path = rest
-			}
-			if path = strings.TrimRight(path, "/"); path == "" {
-				return "/"
-			}
-			return path
+		request, address := *r, *r.URL
+		address.Path = trim(address.Path)
+		// The router reads escapes in a path as if in a query, where a plus sign is a space.
+		address.RawPath = strings.ReplaceAll(address.RawPath, "+", "%2B")
+		if address.RawPath != "" {
+			address.RawPath = trim(address.RawPath)
 		}
-		r.URL.Path = trim(r.URL.Path)
-		if r.URL.RawPath != "" {
-			r.URL.RawPath = trim(r.URL.RawPath)
+		request.URL = &address
+		if request.Method == http.MethodHead {
+			request.Method = http.MethodGet
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, &request)
 	})
 }
 
-func health(ready func(context.Context) error) gin.HandlerFunc {
+// health serves /health. It is open to everybody, so the reason of a failure goes to the log.
+func health(ready func(context.Context) error, log *slog.Logger) gin.HandlerFunc {
 	const timeout = 5 * time.Second
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c, timeout)
 		defer cancel()
 		if err := ready(ctx); err != nil {
-			c.JSON(http.StatusServiceUnavailable, gin.H{"status": "DOWN", "message": err.Error()})
+			log.ErrorContext(c, "the agent cannot accept work", "error", err)
+			c.JSON(http.StatusServiceUnavailable, gin.H{"status": "DOWN"})
 			return
 		}
 		c.JSON(http.StatusOK, gin.H{"status": "UP"})

@@ -36,3 +36,9 @@ func (s Status) Halt() bool { return s == Terminal || s == Canceled || s == Stop
 
 // Failed says whether the status counts as a failure.
 func (s Status) Failed() bool { return s == Terminal || s == Stopped || s == FailedContinue }
+
+// Statuses are all statuses.
+func Statuses() []Status {
+	return []Status{NotStarted, Running, Paused, Suspended, Succeeded, FailedContinue, Terminal, Canceled, Redirect,
+		Stopped, Skipped, Buffered}
+}

@@ -17,7 +17,7 @@ import (
 // the master restarts. In the end each build that ended after the first sight
 // of its job is stored exactly once.
 func TestNothingLostNothingDoubled(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			newWorld(t, seed).run()
@@ -58,7 +58,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) run() {
 	w.store()
-	for range 120 {
+	for range 80 {
 		w.server.Advance(time.Second)
 		switch w.random.IntN(10) {
 		case 0, 1, 2, 3:

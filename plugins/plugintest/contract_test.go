@@ -143,16 +143,20 @@ func badPlugins() map[string]*badServer {
 	}
 }
 
-// checkIn runs the contract against a role of this binary, in a process of its own because it may fail.
-func checkIn(t *testing.T, role string) (failed bool, output string) {
+// checkIn runs a check of the contract, or all of it, against a role of this binary: in a process of its own because it
+// may fail.
+func checkIn(t *testing.T, role, check string) (failed bool, output string) {
 	t.Helper()
-	run := exec.Command(os.Args[0], "-test.run=^TestContractOfRole$", "-test.v")
-	run.Env = append(os.Environ(), "CONTRACT_OF="+role)
+	run := exec.Command(os.Args[0], "-test.run=^TestContractOfRole$/"+check, "-test.v")
+	run.Env = append(os.Environ(), "CONTRACT_OF="+role, raceExit)
 	var out bytes.Buffer
 	run.Stdout, run.Stderr = &out, &out
 	err := run.Run()
 	return err != nil, out.String()
 }
+
+// raceExit spares the race detector's pause at the end of a process.
+const raceExit = "GORACE=atexit_sleep_ms=0"
 
 func TestContractOfRole(t *testing.T) {
 	role := os.Getenv("CONTRACT_OF")
@@ -160,40 +164,40 @@ func TestContractOfRole(t *testing.T) {
 		t.Skip("only started by the other tests")
 	}
 	plugintest.Contract{
-		Path: os.Args[0], Env: []string{roleEnv + "=" + role},
+		Path: os.Args[0], Env: []string{roleEnv + "=" + role, raceExit},
 		Requests: []sdk.Request{{Type: "demo", Config: sdk.Config{"field": "x"}}},
 	}.Check(t)
 }
 
 func TestGoodPluginFulfilsTheContract(t *testing.T) {
-	if failed, out := checkIn(t, "good"); failed {
+	if failed, out := checkIn(t, "good", ""); failed {
 		t.Error(out)
 	}
 }
 
 func TestContractFindsWhatIsWrong(t *testing.T) {
-	tests := map[string]string{
-		"prints first":            `the first line on standard output is "hello\n"`,
-		"no version":              `name "good", version "": both must be there`,
-		"no common api":           `no common version of the stage contract`,
-		"wrong schema":            `demo config schema: `,
-		"narrow schema":           `demo: a realistic configuration does not fit the schema`,
-		"alias twice":             `stage type or alias "demo" is empty or there twice`,
-		"no description":          `demo: no description`,
-		"takes any type":          `Run answered <nil>, expected NotFound`,
-		"crashes in validate":     `demo: Validate(`,
-		"differs the second time": `demo: the same step ended SUCCEEDED (: ), then SKIPPED`,
-		"fails without a word":    `demo: TERMINAL with message "" and class ""`,
-		"fails to cancel":         `demo: first Cancel of a stage that never answered: TERMINAL`,
-		"ignores the agent's end": `the plugin still runs 5s after its lifeline's end`,
-		"works after shutdown":    `Run after Shutdown: <nil>, expected Unavailable`,
+	tests := []struct{ role, check, want string }{
+		{"prints first", "starts", `the first line on standard output is "hello\n"`},
+		{"ignores the agent's end", "ends", `the plugin still runs 5s after its lifeline's end`},
+		{"no version", "describes", `name "good", version "": both must be there`},
+		{"no common api", "describes", `no common version of the stage contract`},
+		{"wrong schema", "describes", `demo config schema: `},
+		{"narrow schema", "describes", `demo: a realistic configuration does not fit the schema`},
+		{"alias twice", "describes", `stage type or alias "demo" is empty or there twice`},
+		{"no description", "describes", `demo: no description`},
+		{"takes any type", "unknown", `Run answered <nil>, expected NotFound`},
+		{"crashes in validate", "validates", `demo: Validate(`},
+		{"differs the second time", "repeats", `demo: the same step ended SUCCEEDED (: ), then SKIPPED`},
+		{"fails without a word", "repeats", `demo: TERMINAL with message "" and class ""`},
+		{"fails to cancel", "cancels", `demo: first Cancel of a stage that never answered: TERMINAL`},
+		{"works after shutdown", "drains", `Run after Shutdown: <nil>, expected Unavailable`},
 	}
-	for role, want := range tests {
-		t.Run(role, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.role, func(t *testing.T) {
 			t.Parallel()
-			failed, out := checkIn(t, role)
-			if !failed || !strings.Contains(out, want) {
-				t.Errorf("failed: %t; expected the output to have %q:\n%s", failed, want, out)
+			failed, out := checkIn(t, test.role, test.check)
+			if !failed || !strings.Contains(out, test.want) {
+				t.Errorf("failed: %t; expected the output to have %q:\n%s", failed, test.want, out)
 			}
 		})
 	}

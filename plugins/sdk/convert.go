@@ -247,7 +247,7 @@ func artifactToProto(a Artifact) (*stagev1.Artifact, error) {
 
 // label is what a message calls the artifact.
 func (a Artifact) label() string {
-	for _, text := range []string{a.Reference, a.Name, a.UUID} {
+	for _, text := range []string{a.Name, a.Reference, a.UUID} {
 		if text != "" {
 			return text
 		}

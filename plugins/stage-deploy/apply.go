@@ -61,7 +61,7 @@ func (r *deploy) applyItem(ctx context.Context, item manifest.Item) (applied boo
 	}
 	result, err := r.cluster.Apply(ctx, item)
 	for _, warning := range result.Warnings {
-		r.state.Warnings.add(fmt.Sprintf("%s: %s", item.Ref, warning))
+		r.state.Warnings.add(place(item) + ": " + warning)
 	}
 	if err != nil {
 		return false, err
@@ -117,6 +117,14 @@ func (r *deploy) applyFailure(set *manifest.Set, item manifest.Item, err error) 
 		reasons = append(reasons, "Not deployed: "+names(left))
 	}
 	return &failure{message: strings.Join(reasons, ". "), reasons: reasons}
+}
+
+// count is a number of objects for people.
+func count(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
 }
 
 // names lists objects for people.

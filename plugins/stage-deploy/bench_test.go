@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/gennaker/gennaker/plugins/internal/kubetest"
 	"github.com/gennaker/gennaker/plugins/internal/manifest"
@@ -46,7 +49,7 @@ func benchOn(t *testing.T, cluster *kubetest.Cluster) *bench {
 
 // account gives the stage an account of the test cluster.
 func (b *bench) account(name string, settings map[string]any) {
-	all := map[string]any{"kubeconfigFile": b.cluster.Kubeconfig(), "namespace": b.namespace}
+	all := map[string]any{"kubeconfigFile": b.cluster.Kubeconfig(), "defaultNamespace": b.namespace}
 	maps.Copy(all, settings)
 	b.host.Accounts[name] = sdk.Account{Name: name, Type: "kubernetes", Settings: all}
 }
@@ -166,6 +169,19 @@ func (b *bench) written() []string {
 		add("job", o.Name)
 	}
 	return found
+}
+
+// forget deletes a CustomResourceDefinition when the test ends.
+func (b *bench) forget(definition string) {
+	b.t.Helper()
+	client, err := dynamic.NewForConfig(b.cluster.Config())
+	b.must(err)
+	b.t.Cleanup(func() {
+		definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+		if err := client.Resource(definitions).Delete(context.WithoutCancel(b.t.Context()), definition, metav1.DeleteOptions{}); err != nil {
+			b.t.Error(err)
+		}
+	})
 }
 
 func (b *bench) must(err error) {

@@ -25,7 +25,7 @@ func (r *deploy) cleanup(ctx context.Context) error {
 			return err
 		}
 	}
-	r.message = fmt.Sprintf("deployed %d objects: %s", len(set.Items), names(set.Items))
+	r.message = fmt.Sprintf("deployed %s: %s", count(len(set.Items)), names(set.Items))
 	r.done = true
 	r.state.close(time.Now())
 	return nil
@@ -42,12 +42,12 @@ func (r *deploy) cleanupItem(ctx context.Context, item manifest.Item) error {
 	if item.Artifact.Version == "" || !limited {
 		return nil
 	}
-	deleted, kept, err := r.cluster.DeleteSurplus(ctx, item, keep)
-	if len(deleted) > 0 {
-		r.host.Logger().Info("deleted old versions: " + strings.Join(deleted, ", "))
+	surplus, err := r.cluster.DeleteSurplus(ctx, item, keep)
+	if len(surplus.Deleted) > 0 {
+		r.host.Logger().Info(fmt.Sprintf("deleted old versions of %s: %s", item.Artifact.Name, strings.Join(surplus.Deleted, ", ")))
 	}
-	if len(kept) > 0 {
-		r.host.Logger().Info("kept old versions that are still in use: " + strings.Join(kept, ", "))
+	if len(surplus.Kept) > 0 {
+		r.host.Logger().Info(fmt.Sprintf("kept old versions of %s, %s: %s", item.Artifact.Name, strings.Join(surplus.Kept, ", "), surplus.Why))
 	}
 	return err
 }

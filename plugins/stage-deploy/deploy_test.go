@@ -53,7 +53,17 @@ func TestSampleApplication(t *testing.T) {
 		t.Errorf("%d ready replicas at the end", before.Status.ReadyReplicas)
 	}
 
+	logged := len(b.host.Logs())
 	b.deploy(b.chart(image), nil)
+	unchanged := 0
+	for _, line := range b.host.Logs()[logged:] {
+		if strings.HasSuffix(line.Text, " in namespace "+b.namespace+": unchanged") {
+			unchanged++
+		}
+	}
+	if unchanged != len(want) {
+		t.Errorf("the second deploy logs %d objects as unchanged, want %d", unchanged, len(want))
+	}
 	again, err := deployments.Get(t.Context(), name, metav1.GetOptions{})
 	b.must(err)
 	if got := b.written(); !slices.Equal(got, want) || again.Generation != before.Generation {
@@ -327,6 +337,7 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: %[2]s-inner}
 `, group, b.namespace, kubetest.PauseImage)
+	b.forget("widgets." + group)
 	b.deploy(text, nil)
 	b.deploy(text, nil)
 	pods, err := b.cluster.Client().CoreV1().Pods(b.namespace+"-inner").List(t.Context(), metav1.ListOptions{})
@@ -430,6 +441,7 @@ kind: Widget
 metadata: {name: w}
 status: {conditions: [{type: Ready, status: "False", message: no widgets left}]}
 `, group)
+	b.forget("widgets." + group)
 	b.fail(text, map[string]any{"stableManifestTimeoutMinutes": 0.1}, "'Widget."+group+" w' in '", "waiting for manifest to stabilize: no widgets left")
 	b.deploy(text, map[string]any{"ignoreCustomResourceStatus": true})
 }

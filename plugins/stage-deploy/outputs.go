@@ -31,7 +31,7 @@ func (r *deploy) promote(ctx context.Context) error {
 		r.outputs[key], r.context[key] = value, value
 	}
 	r.artifacts = toArtifacts(set.Created)
-	r.message = fmt.Sprintf("deployed %d objects", len(set.Items))
+	r.message = "deployed " + count(len(set.Items))
 	now := time.Now()
 	r.state.SettleSince = now
 	r.state.enter(phaseSettle, now)
@@ -50,7 +50,7 @@ func (r *deploy) deployOutputs(set *manifest.Set, live []*unstructured.Unstructu
 		}
 	}
 	return map[string]any{
-		"outputs.manifests":                r.bounded(manifests),
+		"outputs.manifests":                r.bounded("outputs.manifests", manifests),
 		"outputs.manifestNamesByNamespace": names,
 		"outputs.boundArtifacts":           toArtifacts(set.Bound()),
 		"outputs.createdArtifacts":         toArtifacts(set.Created),
@@ -58,12 +58,12 @@ func (r *deploy) deployOutputs(set *manifest.Set, live []*unstructured.Unstructu
 }
 
 // bounded shortens objects to what names them when all of them together are too large for an execution.
-func (r *deploy) bounded(manifests []any) []any {
+func (r *deploy) bounded(key string, manifests []any) []any {
 	text, err := json.Marshal(manifests)
 	if err == nil && len(text) <= maxOutputs {
 		return manifests
 	}
-	r.state.Warnings.add(fmt.Sprintf("outputs.manifests holds only kinds and metadata: the objects are larger than %d bytes", maxOutputs))
+	r.state.Warnings.add(fmt.Sprintf("%s holds only kinds and metadata: the objects are larger than %d bytes", key, maxOutputs))
 	short := make([]any, 0, len(manifests))
 	for _, m := range manifests {
 		object, _ := m.(map[string]any)

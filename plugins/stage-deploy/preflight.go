@@ -39,7 +39,7 @@ func (r *deploy) preflight(ctx context.Context) error {
 	if len(set.Items) == 0 {
 		r.state.Warnings.add("there is nothing to deploy")
 	}
-	r.message = fmt.Sprintf("deploying %d objects", len(set.Items))
+	r.message = "deploying " + count(len(set.Items))
 	r.state.enter(phaseApply, time.Now())
 	return nil
 }
@@ -58,7 +58,7 @@ func (r *deploy) checkItems(ctx context.Context, check *kube.Preflight, items []
 		return err
 	}
 	for i, verdict := range verdicts {
-		where := fmt.Sprintf("%s (%s)", items[i].Ref, items[i].Object.Origin)
+		where := place(items[i])
 		for _, finding := range verdict.Findings {
 			r.state.Findings.add(where + ": " + finding)
 		}
@@ -71,6 +71,9 @@ func (r *deploy) checkItems(ctx context.Context, check *kube.Preflight, items []
 	}
 	return nil
 }
+
+// place names an object and where it was written.
+func place(item manifest.Item) string { return fmt.Sprintf("%s (%s)", item.Ref, item.Object.Origin) }
 
 // checkImages asks the registries for the images. A registry that cannot be asked stops nothing.
 func (r *deploy) checkImages(ctx context.Context, set *manifest.Set) error {

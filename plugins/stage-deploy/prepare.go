@@ -31,7 +31,7 @@ func (r *deploy) prepare(ctx context.Context) error {
 		return err
 	}
 	r.state.Count = len(set.Items)
-	r.message = fmt.Sprintf("checking %d objects before the first write", len(set.Items))
+	r.message = fmt.Sprintf("checking %s before the first write", count(len(set.Items)))
 	r.state.enter(phasePreflight, time.Now())
 	return nil
 }

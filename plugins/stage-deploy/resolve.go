@@ -27,12 +27,12 @@ func (r *deploy) resolve(ctx context.Context) error {
 	if r.state.Objects, err = r.store(ctx, objects); err != nil {
 		return err
 	}
-	r.outputs["manifests"] = publishable(objects)
+	r.outputs["manifests"] = r.bounded("manifests", publishable(objects))
 	r.outputs["requiredArtifacts"] = withoutBodies(required)
 	r.outputs["optionalArtifacts"] = withoutBodies(r.req.Artifacts)
 	r.context["deploy.account.name"] = r.config.account()
 	r.context["deploy.server.groups"] = map[string]any{}
-	r.message = fmt.Sprintf("%d objects to deploy", len(objects))
+	r.message = count(len(objects)) + " to deploy"
 	r.state.enter(phasePrepare, time.Now())
 	return nil
 }

@@ -181,7 +181,7 @@ func (r *deploy) conclude(set *manifest.Set, sights []sight) error {
 	case len(reasons) > 0:
 		return &failure{message: firstOf(reasons), reasons: append(reasons, stillWaiting(waiting)...)}
 	case len(waiting) == 0:
-		r.message = fmt.Sprintf("%d objects are stable", len(set.Items))
+		r.message = "stable: " + count(len(set.Items))
 		r.state.enter(phaseCleanup, now)
 		return nil
 	case !now.Before(r.deadline()):
@@ -208,7 +208,7 @@ func stillWaiting(waiting []string) []string {
 	if len(waiting) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d more objects were not stable yet", len(waiting))}
+	return []string{"not stable yet: " + count(len(waiting))}
 }
 
 // settlePause is short at first, because most rollouts are, and grows to Spinnaker's interval.

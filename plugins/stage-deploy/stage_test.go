@@ -205,7 +205,7 @@ func TestExecutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := map[string]any{"kubeconfigContents": string(kubeconfig), "namespace": cluster.Namespace(t)}
+	settings := map[string]any{"kubeconfigContents": string(kubeconfig), "defaultNamespace": cluster.Namespace(t)}
 	plugintest.Contract{
 		Path: plugintest.Build(t, "."),
 		Host: &plugintest.Host{Accounts: map[string]sdk.Account{"staging": {Name: "staging", Type: "kubernetes", Settings: settings}}},
@@ -238,4 +238,20 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Outputs of very many objects are shortened to what names them.
+func TestOutputsAreBounded(t *testing.T) {
+	r := &deploy{state: &state{}}
+	object := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "c"}, "data": map[string]any{"big": strings.Repeat("x", maxOutputs)}}
+	if got := r.bounded("outputs.manifests", []any{map[string]any{"kind": "Service", "spec": "kept"}}); jsonOf(t, got) != `[{"kind":"Service","spec":"kept"}]` {
+		t.Errorf("small outputs were shortened: %v", got)
+	}
+	got := r.bounded("outputs.manifests", []any{object})
+	if text := jsonOf(t, got); text != `[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"}}]` {
+		t.Errorf("%.200s", text)
+	}
+	if len(r.state.Warnings.Texts) != 1 {
+		t.Errorf("warnings %q", r.state.Warnings.Texts)
+	}
 }

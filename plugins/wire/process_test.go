@@ -210,11 +210,28 @@ func TestStartWithTheRightDigest(t *testing.T) {
 }
 
 func TestStartEndsWithItsContext(t *testing.T) {
+	for name, delay := range map[string]time.Duration{"ended before": 0, "ends soon": 50 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), delay)
+			defer cancel()
+			began := time.Now()
+			_, err := launcher(t).Start(ctx, wire.Command{
+				Path: os.Args[0], Env: []string{roleEnv + "=never serves"}, SocketDir: socketDir(t),
+			})
+			if err == nil || !strings.HasSuffix(err.Error(), "it did not serve in time and was killed") {
+				t.Errorf("got %v", err)
+			}
+			if d := time.Since(began); d > 10*time.Second {
+				t.Errorf("it took %s", d)
+			}
+		})
+	}
+}
+
+func TestStartOfWhoGaveUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, cancel)
-	_, err := launcher(t).Start(ctx, wire.Command{
-		Path: os.Args[0], Env: []string{roleEnv + "=never serves"}, SocketDir: socketDir(t),
-	})
+	cancel()
+	_, err := launcher(t).Start(ctx, wire.Command{Path: os.Args[0], Env: []string{roleEnv + "=serve"}, SocketDir: socketDir(t)})
 	if err == nil || !strings.HasSuffix(err.Error(), "context canceled") {
 		t.Errorf("got %v", err)
 	}

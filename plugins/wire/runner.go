@@ -34,6 +34,7 @@ type processRunner struct {
 	lifeline       *pipe
 
 	mu     sync.Mutex
+	doomed bool          // it is to end, even if it has yet to start
 	alive  bool          // the group's number is still the process' own
 	exited chan struct{} // closed when the process has ended
 	closed chan struct{} // closed when its pipes are closed too
@@ -71,7 +72,11 @@ func (r *processRunner) Start(context.Context) error {
 	}
 	r.mu.Lock()
 	r.alive = true
+	doomed := r.doomed
 	r.mu.Unlock()
+	if doomed {
+		r.killGroup()
+	}
 	go r.wait()
 	// The process has its own copies of these ends.
 	return errors.Join(r.stdout.write.Close(), r.stderr.write.Close(), r.lifeline.read.Close())
@@ -97,10 +102,11 @@ func (r *processRunner) wait() {
 	_ = r.closePipes()
 }
 
-// killGroup ends the process and everything in its group. It may be called at any time, and again.
+// killGroup ends the process and everything in its group. It may be called at any time, also before the start, and again.
 func (r *processRunner) killGroup() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.doomed = true
 	if r.alive {
 		// ESRCH is the only possible error: the group is gone.
 		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)

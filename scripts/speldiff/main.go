@@ -11,7 +11,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -107,17 +106,12 @@ func ask(oracle string, lines io.Reader, n int) ([]answer, error) {
 		return nil, fmt.Errorf("run the oracle: %w", err)
 	}
 	answers := make([]answer, 0, n)
-	scan := bufio.NewScanner(bytes.NewReader(out))
-	scan.Buffer(nil, 64<<20)
-	for scan.Scan() {
+	for line := range bytes.Lines(out) {
 		var a answer
-		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
-			return nil, fmt.Errorf("read the oracle's answer %.200s: %w", scan.Bytes(), err)
+		if err := json.Unmarshal(line, &a); err != nil {
+			return nil, fmt.Errorf("read the oracle's answer %.200s: %w", line, err)
 		}
 		answers = append(answers, a)
-	}
-	if err := scan.Err(); err != nil {
-		return nil, fmt.Errorf("read the oracle's answers: %w", err)
 	}
 	if len(answers) != n {
 		return nil, fmt.Errorf("the oracle gave %d answers to %d requests", len(answers), n)

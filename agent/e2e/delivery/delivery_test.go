@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,4 +120,56 @@ func mustFail(t *testing.T, execution *spinnaker.Execution, stage string, texts 
 			}
 		}
 	}
+}
+
+// An Ingress of a version that the cluster no longer serves stops the deployment before anything is written, with the
+// replacement named; an account that says so has it converted.
+func TestRemovedIngress(t *testing.T) {
+	chart := removedIngressChart(t)
+	for _, c := range []struct{ removedAPIs string }{{""}, {"convert"}} {
+		t.Run("removedApis="+c.removedAPIs, func(t *testing.T) {
+			w := newWorld(t, func(o *world.Options) { o.Chart, o.RemovedAPIs = chart, c.removedAPIs })
+			useCluster(t, w)
+			agent := startAgent(t, w)
+			save(t, w, agent, w.PipelineConfig(world.Pipeline, w.DeliveryStages("http://127.0.0.1:1/")[:2]...))
+			execution := deliver(t, w, agent, push(t, w))
+			objects, err := w.Cluster.Deployed(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.removedAPIs == "convert" {
+				mustSucceed(t, execution)
+				return
+			}
+			mustFail(t, execution, "Deploy", "networking.k8s.io/v1beta1", "use networking.k8s.io/v1", "removedApis: convert")
+			if len(objects) > 0 {
+				t.Errorf("%d objects were written", len(objects))
+			}
+		})
+	}
+}
+
+// removedIngressChart packs the sample chart with an Ingress of networking.k8s.io/v1beta1.
+func removedIngressChart(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "shipitclicker")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "charts", "shipitclicker"))); err != nil {
+		t.Fatal(err)
+	}
+	ingress, err := os.ReadFile(filepath.Join(root, "plugins", "stage-bake", "testdata", "v1beta1", "ingress.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "templates", "ingress.yaml"), ingress, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := world.Pack(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "helm.tar.gz")
+	if err := os.WriteFile(path, archive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -168,6 +168,20 @@ func deliver(t *testing.T, w *world.World, agent *world.Agent, image string) *sp
 	return finished(t, agent, found.Verdicts[0].ExecutionID)
 }
 
+// startByHand saves a pipeline without triggers, starts it with an image, and returns the execution, complete.
+func startByHand(t *testing.T, agent *world.Agent, pipeline map[string]any) *spinnaker.Execution {
+	t.Helper()
+	if err := agent.Client.SavePipeline(t.Context(), pipeline); err != nil {
+		t.Fatal(err)
+	}
+	id, err := agent.Client.Start(t.Context(), world.Application, pipeline["name"].(string),
+		spinnaker.Trigger{"properties": map[string]any{"imageName": "r.example/shipit:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return finished(t, agent, id)
+}
+
 // push pushes the image of the next build.
 func push(t *testing.T, w *world.World) string {
 	t.Helper()

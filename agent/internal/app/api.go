@@ -1,15 +1,18 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"net/http"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/catalog"
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
-	"github.com/gennaker/gennaker/agent/internal/masters"
 	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
@@ -38,44 +41,7 @@ type starter struct{ runner *runner.Runner }
 
 func (s starter) Start(tx store.Tx, start inbox.Start) (executionID, failure string, err error) {
 	return s.runner.Start(tx, runner.Start{Pipeline: start.Pipeline, Trigger: start.Trigger, Failure: start.Failure,
-		LaunchOptions: engine.LaunchOptions{User: start.User, Origin: "api"}})
-}
-
-// builds are the masters as Gate's and Igor's handlers see them.
-type builds struct{ masters *masters.Masters }
-
-func (b builds) Masters() []string { return b.masters.Masters() }
-
-func (b builds) Jobs(ctx context.Context, master string) ([]string, error) {
-	return b.masters.JobNames(ctx, master)
-}
-
-func (b builds) Job(ctx context.Context, master, job string) (map[string]any, error) {
-	return b.masters.Job(ctx, master, job)
-}
-
-func (b builds) Builds(ctx context.Context, master, job string) ([]map[string]any, error) {
-	return b.masters.Builds(ctx, master, job)
-}
-
-func (b builds) Build(ctx context.Context, master, job string, number int64) (map[string]any, error) {
-	build, err := b.masters.Build(ctx, master, job, number)
-	return build.Info, err
-}
-
-func (b builds) Properties(ctx context.Context, master, job string, number int64, file string) (map[string]any, error) {
-	values, mayCome, err := b.masters.Properties(ctx, master, job, number, file)
-	if err == nil {
-		return values, nil
-	}
-	if answer := (*spinnaker.Error)(nil); errors.As(err, &answer) {
-		return nil, err
-	}
-	status := http.StatusBadGateway
-	if mayCome {
-		status = http.StatusNotFound
-	}
-	return nil, &spinnaker.Error{Status: status, Message: err.Error()}
+		LaunchOptions: engine.LaunchOptions{User: start.User, Origin: cmp.Or(start.Origin, "api")}})
 }
 
 // executions are the runs as Gate's handlers see them.
@@ -97,55 +63,110 @@ func (e executions) Execution(ctx context.Context, id string) (*spinnaker.Execut
 }
 
 func (e executions) Executions(ctx context.Context, q gate.Query) (found []*spinnaker.Execution, err error) {
+	query := store.ExecutionQuery{Type: q.Type, IDs: q.IDs, Application: q.Application, PipelineConfigIDs: q.PipelineConfigIDs,
+		PipelineName: q.PipelineName, Statuses: q.Statuses, TriggerTypes: q.TriggerTypes, EventID: q.EventID,
+		BuiltFrom: q.BuiltFrom.Time(), BuiltTo: q.BuiltTo.Time(), OldestFirst: q.OldestFirst,
+		Offset: q.Offset, Limit: q.Limit, Brief: q.Brief}
 	err = e.store.View(ctx, func(r store.Reader) (err error) {
-		found, err = r.Executions(store.ExecutionQuery{Type: q.Type, IDs: q.IDs, Application: q.Application,
-			PipelineConfigIDs: q.PipelineConfigIDs, PipelineName: q.PipelineName, Statuses: q.Statuses, TriggerTypes: q.TriggerTypes,
-			EventID: q.EventID, BuiltFrom: q.BuiltFrom.Time(), BuiltTo: q.BuiltTo.Time(), OldestFirst: q.OldestFirst,
-			Offset: q.Offset, Limit: q.Limit})
+		if q.Trigger != nil {
+			found, err = searchTriggers(r, query, q.Trigger)
+			return err
+		}
+		found, err = r.Executions(query)
 		return err
 	})
 	return found, err
 }
 
-func (e executions) Start(ctx context.Context, user string, p spinnaker.Pipeline, t spinnaker.Trigger) (string, error) {
-	id, err := e.inbox.Manual(ctx, user, p, t)
-	if err == nil {
-		err = e.audited(ctx, user, "startPipeline", p.Application+"/"+p.Name, id)
+func (e executions) Start(ctx context.Context, caller gate.Caller, p spinnaker.Pipeline, t spinnaker.Trigger) (string, error) {
+	id, err := e.inbox.Manual(ctx, inbox.ManualStart{Pipeline: p, Trigger: t, User: caller.User, Origin: caller.Origin})
+	if err != nil {
+		return id, err
 	}
-	return id, err
+	return id, e.audited(ctx, caller.User, "startPipeline", p.Application+"/"+p.Name, id)
 }
 
+const (
+	// taskPatience is how long the answer to a submitted task waits for its end, so that the caller's first look finds it
+	// done: spin's second look comes a second later. taskPause is the time between two looks of our own.
+	taskPatience = time.Second
+	taskPause    = 5 * time.Millisecond
+)
+
+// Submit stores a task and gives it a moment to end.
 func (e executions) Submit(ctx context.Context, user string, task gate.Task) (id string, err error) {
 	err = e.store.Update(ctx, func(tx store.Tx) (err error) {
-		id, err = e.runner.StartTask(tx, task.Application, task.Description, task.Jobs, user)
-		return err
+		if id, err = e.runner.StartTask(tx, task.Application, task.Description, task.Jobs, user); err != nil {
+			return err
+		}
+		return audit(tx, user, "submitTask", id, task.Description)
 	})
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	patience, cancel := context.WithTimeout(ctx, taskPatience)
+	defer cancel()
+	ticker := time.NewTicker(taskPause)
+	defer ticker.Stop()
+	for {
+		// The task is stored: what becomes of it does not change the answer.
+		if execution, err := e.Execution(patience, id); err != nil || execution.Status.Complete() {
+			return id, nil
+		}
+		select {
+		case <-ticker.C:
+		case <-patience.Done():
+			return id, nil
+		}
+	}
 }
 
 // audited records a write that was done.
-func (e executions) audited(ctx context.Context, user, action, target, detail string) error {
-	return e.store.Update(ctx, func(tx store.Tx) error {
-		return tx.AddAudit(store.AuditRow{At: tx.Now(), User: user, Action: action, Target: target, Detail: detail})
-	})
+func (a *agent) audited(ctx context.Context, user, action, target, detail string) error {
+	return a.store.Update(ctx, func(tx store.Tx) error { return audit(tx, user, action, target, detail) })
+}
+
+func audit(tx store.Tx, user, action, target, detail string) error {
+	return tx.AddAudit(store.AuditRow{At: tx.Now(), User: user, Action: action, Target: target, Detail: detail})
 }
 
 func (e executions) Cancel(ctx context.Context, user, id, reason string) error {
-	return e.runner.Cancel(ctx, id, user, reason)
+	if err := e.runner.Cancel(ctx, id, user, reason); err != nil {
+		return err
+	}
+	return e.audited(ctx, user, "cancelExecution", id, reason)
 }
 
 func (e executions) Pause(ctx context.Context, user, id string) error {
-	return e.runner.Pause(ctx, id, user)
+	if err := e.runner.Pause(ctx, id, user); err != nil {
+		return err
+	}
+	return e.audited(ctx, user, "pauseExecution", id, "")
 }
 
 func (e executions) Resume(ctx context.Context, user, id string) error {
-	return e.runner.Resume(ctx, id, user)
+	if err := e.runner.Resume(ctx, id, user); err != nil {
+		return err
+	}
+	return e.audited(ctx, user, "resumeExecution", id, "")
 }
 
-func (e executions) Delete(ctx context.Context, _, id string) error { return e.runner.Delete(ctx, id) }
+func (e executions) Delete(ctx context.Context, user, id string) error {
+	if err := e.runner.Delete(ctx, id); err != nil {
+		return err
+	}
+	return e.audited(ctx, user, "deleteExecution", id, "")
+}
 
 func (e executions) PatchStage(ctx context.Context, user, id, stageID string, values map[string]any) (*spinnaker.Execution, error) {
 	if err := e.runner.Patch(ctx, id, stageID, user, values); err != nil {
+		return nil, err
+	}
+	detail := "members: " + strings.Join(slices.Sorted(maps.Keys(values)), ", ")
+	if verdict := spinnaker.Trigger(values).Text("judgmentStatus"); verdict != "" {
+		detail = "judgment: " + verdict
+	}
+	if err := e.audited(ctx, user, "patchStage", id+"/"+stageID, detail); err != nil {
 		return nil, err
 	}
 	return e.Execution(ctx, id)
@@ -155,15 +176,10 @@ func (e executions) RestartStage(ctx context.Context, user, id, stageID string) 
 	if err := e.runner.Restart(ctx, id, stageID, user); err != nil {
 		return nil, err
 	}
-	return e.Execution(ctx, id)
-}
-
-func (e executions) Evaluate(ctx context.Context, id, stageID, text string) (any, map[string]any, error) {
-	result, summary, err := e.runner.Evaluate(ctx, id, stageID, text)
-	if err != nil {
-		return nil, nil, err
+	if err := e.audited(ctx, user, "restartStage", id+"/"+stageID, ""); err != nil {
+		return nil, err
 	}
-	return result, summary.Update(nil), nil
+	return e.Execution(ctx, id)
 }
 
 // intake is the inbox as Echo's handlers see it.
@@ -173,7 +189,8 @@ func (i intake) Webhook(ctx context.Context, kind, source string, payload map[st
 	return i.accept(ctx, trigger.Event{Type: kind, Source: source, Payload: payload}, "")
 }
 
-// Build takes a finished build in the form of Igor's event: it is read from its master, never from the event.
+// Build takes a finished build in the form of Igor's event: it is read from its master, never from the event. A build that
+// was taken before is not taken again.
 func (i intake) Build(ctx context.Context, event map[string]any) (echo.Receipt, error) {
 	content, _ := event["content"].(map[string]any)
 	project, _ := content["project"].(map[string]any)
@@ -186,6 +203,11 @@ func (i intake) Build(ctx context.Context, event map[string]any) (echo.Receipt, 
 	found, key, err := i.masters.Event(ctx, t.Text("master"), t.Text("job"), number)
 	if err != nil {
 		return echo.Receipt{}, err
+	}
+	// Accepted now, the build would be a duplicate when it ends, and fire nothing.
+	if building, _ := found.Build.Info["building"].(bool); building {
+		return echo.Receipt{}, spinnaker.Conflict("build %d of job %q on master %q has not finished: send its event when it has",
+			number, t.Text("job"), t.Text("master"))
 	}
 	return i.accept(ctx, found, key)
 }

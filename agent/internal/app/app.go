@@ -147,12 +147,12 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 func (a *agent) buildServer() (err error) {
 	options := server.Options{Listen: a.config.Server.Listen, BasePath: a.config.Server.BasePath, MaxBody: a.config.Server.MaxBody,
 		CertFile: a.config.Server.TLS.Cert, KeyFile: a.config.Server.TLS.Key, AllowedOrigins: a.config.Server.AllowedOrigins,
-		Ready: a.store.Ping, Metrics: a.metrics(), Log: a.log,
+		Ready: a.store.Ping, Absent: gate.Absent, Metrics: a.metrics(), Log: a.log,
 		Routes: []server.Routes{
-			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Builds: builds{a.masters}, Accounts: a.accounts,
-				Version: a.version, User: server.User},
+			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Expressions: expressions{executions{a}},
+				Builds: builds{a}, Accounts: a.accounts, Version: a.version, User: server.User},
 			&echo.API{Intake: intake{a}},
-			&igor.API{Builds: builds{a.masters}},
+			&igor.API{Builds: builds{a}, User: server.User},
 		}}
 	if !a.access.Empty() {
 		options.Authenticate = a.authenticate

@@ -45,6 +45,9 @@ type advance struct {
 	ids     func() string
 	changes Changes
 
+	// views is the execution as expressions see it; nil until one asks, and when the list of stages has changed.
+	views *views
+
 	byID       map[string]*spinnaker.Stage
 	byParent   map[string][]*spinnaker.Stage
 	byRef      map[sibling][]*spinnaker.Stage

@@ -26,7 +26,10 @@ func (a *advance) cancelExecution(user, reason string) {
 // end cancels what is going on and, as soon as nothing is, ends the execution.
 func (a *advance) end(final spinnaker.Status) {
 	for _, stage := range a.children("") {
-		a.stop(stage, spinnaker.Canceled)
+		if active(stage) {
+			a.work(stage).Ending = true
+			a.stop(stage, spinnaker.Canceled)
+		}
 		if a.ex.Status.Complete() {
 			return
 		}
@@ -52,7 +55,7 @@ func (a *advance) stop(stage *spinnaker.Stage, verdict spinnaker.Status) {
 	inMain := w.Part == PartMain || w.Part == PartBefore && !w.Began.IsZero()
 	*w = Work{
 		Attempt: w.Attempt, Step: w.Step, State: w.State, Began: w.Began, Pending: w.Pending,
-		Part: PartCancel, Verdict: verdict,
+		Part: PartCancel, Verdict: verdict, Ending: w.Ending,
 	}
 	if inMain {
 		w.Deadline = a.now.Add(cleanUpTime)

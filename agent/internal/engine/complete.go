@@ -30,7 +30,7 @@ func (a *advance) conclude(stage *spinnaker.Stage, verdict spinnaker.Status) {
 
 // complete is the end of a stage.
 func (a *advance) complete(stage *spinnaker.Stage, status spinnaker.Status) {
-	stopped := a.work(stage).Part == PartCancel
+	ending := a.work(stage).Ending
 	if reportFailedExpressions(stage, a.now) && flag(stage, failOnFailedKey) && status != spinnaker.Canceled {
 		status = spinnaker.Terminal
 	}
@@ -44,7 +44,7 @@ func (a *advance) complete(stage *spinnaker.Stage, status spinnaker.Status) {
 	if stage.ParentStageID == "" {
 		a.notify(stageNotification(status), stage.ID)
 	}
-	if stopped && stage.ParentStageID == "" {
+	if ending && stage.ParentStageID == "" {
 		a.completeExecution()
 		return
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -23,65 +22,6 @@ const (
 	stageEnabledKey       = "stageEnabled"
 	templateVariablesName = "templateVariables"
 )
-
-// Env is what the expressions of a stage see; of the execution as a whole when stage is nil.
-func Env(ex *spinnaker.Execution, stage *spinnaker.Stage) *spel.Env {
-	seen := &spel.Execution{
-		Orchestration: ex.Type == spinnaker.Orchestration, ID: ex.ID, Application: ex.Application, Name: ex.Name,
-		PipelineConfigID: ex.PipelineConfigID, Status: string(ex.Status), SpelEvaluator: "v4",
-		Trigger: map[string]any(ex.Trigger), TemplateVariables: ex.TemplateVariables, More: executionFields(ex),
-	}
-	env := &spel.Env{Execution: seen, User: ex.Authentication.User}
-	for _, s := range ex.Stages {
-		view := &spel.Stage{
-			ID: s.ID, RefID: s.RefID, Type: s.Type, Name: s.Name, Status: string(s.Status),
-			RequisiteStageRefIDs: s.Requisites, ParentStageID: s.ParentStageID, SyntheticStageOwner: string(s.Owner),
-			Context: s.Context, Outputs: s.Outputs, More: stageFields(s),
-		}
-		seen.Stages = append(seen.Stages, view)
-		if stage != nil && s.ID == stage.ID {
-			env.Stage = view
-		}
-	}
-	return env
-}
-
-// executionFields are the members of an execution that expressions read besides the ones that the language knows.
-func executionFields(ex *spinnaker.Execution) map[string]any {
-	accounts := make([]any, len(ex.Authentication.AllowedAccounts))
-	for i, account := range ex.Authentication.AllowedAccounts {
-		accounts[i] = account
-	}
-	return map[string]any{
-		"authentication": map[string]any{"user": ex.Authentication.User, "allowedAccounts": accounts},
-		"buildTime":      millis(ex.BuildTime), "startTime": millis(ex.StartTime), "endTime": millis(ex.EndTime),
-		"startTimeExpiry": millis(ex.StartTimeExpiry), "origin": ex.Origin, "description": ex.Description,
-		"rootId": ex.RootID, "canceled": ex.Canceled, "canceledBy": ex.CanceledBy,
-		"cancellationReason": ex.CancellationReason, "limitConcurrent": ex.LimitConcurrent,
-		"keepWaitingPipelines": ex.KeepWaitingPipelines, "notifications": ex.Notifications,
-	}
-}
-
-func stageFields(stage *spinnaker.Stage) map[string]any {
-	tasks := make([]any, len(stage.Tasks))
-	for i, task := range stage.Tasks {
-		tasks[i] = map[string]any{
-			"id": task.ID, "name": task.Name, "status": string(task.Status), "startTime": millis(task.StartTime),
-			"endTime": millis(task.EndTime), "implementingClass": task.ImplementingClass,
-		}
-	}
-	return map[string]any{
-		"startTime": millis(stage.StartTime), "endTime": millis(stage.EndTime),
-		"startTimeExpiry": millis(stage.StartTimeExpiry), "scheduledTime": millis(stage.ScheduledTime), "tasks": tasks,
-	}
-}
-
-func millis(m spinnaker.Millis) any {
-	if m == 0 {
-		return nil
-	}
-	return json.Number(fmt.Sprint(int64(m)))
-}
 
 // Evaluation is a stage's context after its expressions were evaluated.
 type Evaluation struct {
@@ -240,10 +180,13 @@ func replace(value any, text func(string) string) any {
 }
 
 // enabled says whether a stage's stageEnabled lets it run, and why not. The expression may stand in ${} or alone.
-func (e *Engine) enabled(ex *spinnaker.Execution, stage *spinnaker.Stage) (enabled bool, reason string) {
+func (a *advance) enabled(stage *spinnaker.Stage) (enabled bool, reason string) {
 	condition, ok := stage.Context[stageEnabledKey].(map[string]any)
 	if !ok {
 		return true, ""
+	}
+	if AsksOutside(condition) {
+		return false, "stageEnabled asks for something outside the execution, which it can not: evaluate that in an Evaluate Variables stage before this one, and use the variable here"
 	}
 	if written, ok := condition["expression"].(string); ok {
 		if inner, wrapped := strings.CutPrefix(strings.TrimSpace(written), opening); wrapped {
@@ -251,7 +194,10 @@ func (e *Engine) enabled(ex *spinnaker.Execution, stage *spinnaker.Stage) (enabl
 			condition["expression"] = strings.TrimSuffix(inner, "}")
 		}
 	}
-	return e.expressions.StageEnabled(context.Background(), condition, Env(ex, stage))
+	if a.views == nil {
+		a.views = newViews(a.ex.Execution)
+	}
+	return a.engine.expressions.StageEnabled(context.Background(), condition, a.views.env(stage))
 }
 
 // evaluatePipeline evaluates a pipeline with its trigger at launch, all but its stages. What can not be evaluated

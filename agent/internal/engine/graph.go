@@ -29,11 +29,18 @@ type sibling struct{ parentID, refID string }
 
 // index arranges the stages of the execution by id, by parent and by place, and notes who depends on whom.
 func (a *advance) index() {
+	a.views = nil
 	a.byID = make(map[string]*spinnaker.Stage, len(a.ex.Stages))
 	a.byParent = map[string][]*spinnaker.Stage{}
 	a.byRef = map[sibling][]*spinnaker.Stage{}
 	a.dependents = map[sibling][]*spinnaker.Stage{}
 	for _, stage := range a.ex.Stages {
+		if stage.Context == nil {
+			stage.Context = map[string]any{}
+		}
+		if stage.Outputs == nil {
+			stage.Outputs = map[string]any{}
+		}
 		a.byID[stage.ID] = stage
 		a.byParent[stage.ParentStageID] = append(a.byParent[stage.ParentStageID], stage)
 		place := placeOf(stage)

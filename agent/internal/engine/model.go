@@ -53,6 +53,8 @@ type Work struct {
 	Began time.Time `json:"began,omitzero"`
 	// Verdict is what the stage will end as when the part under way (after, failure, cancel) is over.
 	Verdict spinnaker.Status `json:"verdict,omitempty"`
+	// Ending: the stage is being stopped because the execution ends; nothing starts after it.
+	Ending bool `json:"ending,omitempty"`
 	// Pending are stages to insert after the stage, or upon its failure.
 	Pending []Inserted `json:"pending,omitempty"`
 	// Literals are texts in the context that expressions gave and that look like expressions. They are final.

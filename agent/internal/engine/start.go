@@ -42,7 +42,7 @@ func (a *advance) startStage(stage *spinnaker.Stage) {
 	if !a.startable(stage) {
 		return
 	}
-	if enabled, reason := a.engine.enabled(a.ex.Execution, stage); !enabled {
+	if enabled, reason := a.enabled(stage); !enabled {
 		a.skip(stage, reason)
 		return
 	}

@@ -23,7 +23,7 @@ const (
 	idleCheck = 5 * time.Second
 	// firstRetry and lastRetry bound the growing pause between two looks for one property file.
 	firstRetry = 500 * time.Millisecond
-	lastRetry  = 5 * time.Second
+	lastRetry  = 2 * time.Second
 )
 
 // Run decides candidates until ctx ends.
@@ -103,14 +103,14 @@ func (i *Inbox) decide(ctx context.Context, c store.Candidate) error {
 			return err
 		}
 		if lookupErr != nil && mayCome && tx.Now().Before(c.Deadline) {
-			return putOff(tx, c, event, lookupErr)
+			return putOff(tx, c, lookupErr)
 		}
 		return i.settleCandidate(tx, c, event, key, facts)
 	})
 }
 
-// putOff has a candidate looked at again later, with growing pauses, and once more at its deadline.
-func putOff(tx store.Tx, c store.Candidate, event trigger.Event, cause error) error {
+// putOff has a candidate looked at again later, with growing pauses, and once more at its deadline. Its verdict says so.
+func putOff(tx store.Tx, c store.Candidate, cause error) error {
 	c.Attempts++
 	c.LastError = cause.Error()
 	pause := min(firstRetry<<min(c.Attempts-1, 10), lastRetry)
@@ -118,7 +118,23 @@ func putOff(tx store.Tx, c store.Candidate, event trigger.Event, cause error) er
 	if c.Due.After(c.Deadline) {
 		c.Due = c.Deadline
 	}
-	return tx.PutCandidate(c)
+	if err := tx.PutCandidate(c); err != nil {
+		return err
+	}
+	verdicts, err := tx.Verdicts(store.VerdictQuery{EventID: c.EventID, PipelineConfigID: c.PipelineConfigID})
+	if err != nil {
+		return err
+	}
+	for _, verdict := range verdicts {
+		if verdict.Trigger != c.Trigger || verdict.Outcome != store.Undecided {
+			continue
+		}
+		verdict.Reason = fmt.Sprintf("waiting until %s for property file %q: %v",
+			c.Deadline.UTC().Format("15:04:05 MST"), c.Fired.Text("propertyFile"), cause)
+		verdict.At = tx.Now()
+		return tx.PutVerdict(verdict)
+	}
+	return nil
 }
 
 // settleCandidate decides a candidate with the pipeline as it is now.

@@ -66,7 +66,9 @@ func explain(r store.Reader, row store.Event) (Explained, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Number = event.Build.Number
+		if event.Build != nil {
+			out.Number = event.Build.Number
+		}
 	}
 	verdicts, err := r.Verdicts(store.VerdictQuery{EventID: row.ID})
 	out.Verdicts = verdicts

@@ -23,6 +23,8 @@ type Start struct {
 	Pipeline spinnaker.Pipeline
 	Trigger  spinnaker.Trigger
 	User     string
+	// Origin is the client that asked for it, empty for events.
+	Origin string
 	// Failure, when set, has the execution recorded as failed at its start for that reason.
 	Failure string
 }

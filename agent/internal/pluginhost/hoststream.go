@@ -75,6 +75,11 @@ func (s *hostServer) exchange(question context.Context, token string,
 	case err := <-result:
 		return statusOf(err)
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-result: // the end of the work is what ended the context
+		return statusOf(err)
+	default:
 		return statusOf(ctx.Err())
 	}
 }

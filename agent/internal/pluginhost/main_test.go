@@ -24,6 +24,9 @@ import (
 // role, see plugin_test.go.
 const agentEnv = "PLUGINHOST_TEST_AGENT"
 
+// raceEnv configures the race detector; the plugins get it to be spared its pause at the end of a process.
+const raceEnv = "GORACE"
+
 func TestMain(m *testing.M) {
 	if role, ok := strings.CutPrefix(filepath.Base(os.Args[0]), "plugin-"); ok {
 		servePlugin(role)
@@ -33,17 +36,20 @@ func TestMain(m *testing.M) {
 		runAgent(strings.Split(paths, ","))
 		return
 	}
+	if err := os.Setenv(raceEnv, "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 
 // plugin makes a plugin of the test binary that plays a role.
-func plugin(t *testing.T, role string) pluginhost.Plugin {
+func plugin(t testing.TB, role string) pluginhost.Plugin {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "plugin-"+role)
 	if err := os.Symlink(os.Args[0], path); err != nil {
 		t.Fatal(err)
 	}
-	return pluginhost.Plugin{Name: role, Path: path}
+	return pluginhost.Plugin{Name: role, Path: path, Env: []string{raceEnv}}
 }
 
 // host is a running Manager.
@@ -55,7 +61,7 @@ type host struct {
 }
 
 // startHost runs plugins with short times until the test ends, and then checks that no process is left over.
-func startHost(t *testing.T, config pluginhost.Config) *host {
+func startHost(t testing.TB, config pluginhost.Config) *host {
 	t.Helper()
 	config.SocketDir = socketDir(t)
 	fillDuration(&config.StepGrace, 300*time.Millisecond)
@@ -88,7 +94,7 @@ func fillDuration(d *time.Duration, value time.Duration) {
 }
 
 // socketDir is short and must be empty in the end.
-func socketDir(t *testing.T) string {
+func socketDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "host")
 	if err != nil {

@@ -127,6 +127,7 @@ func (r *Runner) turned(executionID string, due time.Time, err error) {
 		}
 		return
 	}
+	r.stats.FailedTurns++
 	f := r.failing[executionID]
 	f.times++
 	pause := min(firstPause<<min(f.times-1, 6), lastPause)

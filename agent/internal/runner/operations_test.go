@@ -181,3 +181,24 @@ func TestPanic(t *testing.T) {
 	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"wait","note":"${1}"}]}`), nil))
 	expect(t, "status", string(ex.Status), "TERMINAL")
 }
+
+// TestPanicInATurn: an execution that the engine can not handle is tried again later, and others go on.
+func TestPanicInATurn(t *testing.T) {
+	s := openStore(t)
+	b := start(t, s, &plugins{}, func(o *runner.Options) {
+		o.Ended = func(_ store.Tx, ex *spinnaker.Execution) error {
+			if ex.Name == "bad" {
+				panic("out of cheese")
+			}
+			return nil
+		}
+	})
+	bad := b.launch(pipeline(t, `{"application":"shop","name":"bad","stages":[{"type":"wait"}]}`), nil)
+	b.until(bad, "tried", func(*engine.Execution) bool { return b.runner.Stats().FailedTurns > 0 })
+	expect(t, "a good one", statuses(b.ended(b.launch(pipeline(t, threeWaits), nil))), "SUCCEEDED 1=SUCCEEDED 2=SUCCEEDED 3=SUCCEEDED")
+	expect(t, "the bad one", string(b.execution(bad).Status), "RUNNING")
+	stats := b.runner.Stats()
+	if stats.Ended[spinnaker.Succeeded] != 1 || stats.Turns == 0 || stats.FreeSteps == 0 {
+		t.Errorf("stats: found %+v", stats)
+	}
+}

@@ -122,6 +122,7 @@ type Runner struct {
 	open bool
 	// renewed is when this incarnation last told the store that it is alive.
 	renewed time.Time
+	stats   Stats
 }
 
 // failing is an execution whose turns fail: it gets the next one after a pause that grows.

@@ -92,7 +92,7 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 		p.types = map[string]runner.StageType{"work": {}}
 	}
 	stages, err := stage.NewSet(stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(), stage.EvaluateVariables(),
-		stage.Pipeline(), stage.MonitorPipeline())
+		stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(), stage.EvaluateArtifacts())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,9 +38,13 @@ func (r *Runner) Start(tx store.Tx, s Start) (executionID, failure string, err e
 	}
 	now := tx.Now()
 	if s.Failure == "" {
-		ex, launchErr := r.engine.Launch(s.Pipeline, s.Trigger, options, now, r.NewID)
+		var ex *engine.Execution
+		launchErr := r.guard("a launch", []any{"application", s.Pipeline.Application, "pipeline", s.Pipeline.Name}, func() (err error) {
+			ex, err = r.engine.Launch(s.Pipeline, s.Trigger, options, now, r.NewID)
+			return err
+		})
 		if launchErr == nil {
-			return ex.ID, "", r.insert(tx, ex)
+			return ex.ID, "", r.guard("a start", []any{"execution", ex.ID}, func() error { return r.insert(tx, ex) })
 		}
 		s.Failure = launchErr.Error()
 	}

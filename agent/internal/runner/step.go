@@ -98,8 +98,11 @@ func (r *Runner) run(ctx context.Context, s *step) {
 		if err != nil {
 			s.result = engine.Result{Status: spinnaker.Running, Class: engine.ClassRetryable, Message: err.Error()}
 		}
-	} else {
+	} else if err := r.guard("a step", s.attributes(), func() error {
 		s.result = r.runPlugin(ctx, s)
+		return nil
+	}); err != nil {
+		s.result = internalError(s.stage.Type, err)
 	}
 	if errors.Is(context.Cause(ctx), errStopping) || errors.Is(context.Cause(ctx), errLapsed) {
 		s.abandoned = true

@@ -37,7 +37,7 @@ func (r *Runner) turn(ctx context.Context, executionID string, ended *step) erro
 	var t *turn
 	err := r.Store.Update(ctx, func(tx store.Tx) error {
 		t = &turn{Runner: r, tx: tx, now: tx.Now(), free: tokens}
-		return t.play(executionID, ended)
+		return r.guard("a turn", []any{"execution", executionID}, func() error { return t.play(executionID, ended) })
 	})
 	if err != nil {
 		r.returnTokens(tokens)
@@ -51,6 +51,7 @@ func (r *Runner) turn(ctx context.Context, executionID string, ended *step) erro
 		return nil
 	}
 	r.turned(executionID, earliest(t.ex, t.now), nil)
+	r.count(t)
 	if t.ended {
 		r.Log.Info("execution ended", "application", t.ex.Application, "pipeline", t.ex.Name, "execution", t.ex.ID,
 			"status", t.ex.Status)
@@ -233,15 +234,32 @@ func (t *turn) startChild(child stage.Child) (executionID, failure string, err e
 
 // perform runs a step of a stage of the agent's own. A panic is that stage's failure, and nobody else's.
 func (r *Runner) perform(ctx context.Context, definition *stage.Definition, step stage.Step) (result engine.Result, err error) {
+	attributes := []any{"execution", step.Execution.ID, "stage", step.Stage.ID, "type", step.Stage.Type}
+	panicked := r.guard("a stage", attributes, func() error {
+		result, err = definition.Perform(ctx, step)
+		return nil
+	})
+	if panicked != nil {
+		return internalError(step.Stage.Type, panicked), nil
+	}
+	return result, err
+}
+
+// internalError is the result of a step that panicked.
+func internalError(stageType string, cause error) engine.Result {
+	return engine.Result{Status: spinnaker.Terminal, Class: engine.ClassBug, Message: fmt.Sprintf(
+		"stage type %q: %v. Please report it with the agent's log.", stageType, cause)}
+}
+
+// guard runs f and makes a panic of it an error: a fault in one execution must not stop the agent.
+func (r *Runner) guard(what string, attributes []any, f func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			r.Log.Error("a stage panicked", "execution", step.Execution.ID, "stage", step.Stage.ID, "type", step.Stage.Type,
-				"cause", cause, "stack", string(debug.Stack()))
-			result, err = engine.Result{Status: spinnaker.Terminal, Class: engine.ClassBug, Message: fmt.Sprintf(
-				"stage type %q: internal error: %v. Please report it with the agent's log.", step.Stage.Type, cause)}, nil
+			r.Log.Error(what+" panicked", append(attributes, "cause", cause, "stack", string(debug.Stack()))...)
+			err = fmt.Errorf("internal error: %v", cause)
 		}
 	}()
-	return definition.Perform(ctx, step)
+	return f()
 }
 
 // unknown is the step of a stage whose type nobody provides: it waits a little, because a plugin or another replica may

@@ -115,7 +115,10 @@ func (c *Case) checkValue(v spel.Value) string {
 
 func (c *Case) checkTemplate(ctx context.Context, engine *spel.Engine) string {
 	v, summary := engine.EvalTemplate(ctx, c.Template, &spel.Env{Root: c.Root.v, Strict: c.strict()})
-	return firstDifference(c.checkValue(v), c.checkSummary(summary))
+	if got := c.checkValue(v); got != "" {
+		return fmt.Sprintf("%s %v", got, summary.Warnings)
+	}
+	return c.checkSummary(summary)
 }
 
 func (c *Case) checkDocument(ctx context.Context, engine *spel.Engine) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -81,11 +82,18 @@ func (c *Cluster) apply(ctx context.Context, item manifest.Item, dryRun []string
 		note: func(text string) { own = append(own, text) },
 	}
 	var result Result
+	var before *unstructured.Unstructured // what the first attempt found: a later one may find half of its own work
 	for attempt := 1; ; attempt++ {
 		result, err = a.once(ctx, item.Strategy)
+		if attempt == 1 {
+			before = result.Before
+		}
 		if err == nil || attempt == applyAttempts || !a.stale(err) {
 			break
 		}
+	}
+	if err == nil {
+		result.Before, result.Action = before, action(before, result.After)
 	}
 	result.Warnings = append(served.list(), own...)
 	return result, err
@@ -93,7 +101,7 @@ func (c *Cluster) apply(ctx context.Context, item manifest.Item, dryRun []string
 
 // stale reports whether an attempt failed because the object appeared, vanished or changed meanwhile.
 func (a *applier) stale(err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || errors.Is(err, errVanished)
+	return Judge(err) == Conflicting || apierrors.IsAlreadyExists(err) || errors.Is(err, errVanished)
 }
 
 // errVanished means that an object was deleted between reading and writing it.
@@ -133,16 +141,15 @@ func (a *applier) once(ctx context.Context, strategy manifest.Strategy) (Result,
 		}
 		return Result{Before: live}, err
 	}
-	return Result{Action: action(live, after, len(a.dryRun) > 0), Before: live, After: after}, nil
+	return Result{Before: live, After: after}, nil
 }
 
-func action(before, after *unstructured.Unstructured, dry bool) Action {
+// action compares by content: a version also changes when a controller writes the status meanwhile.
+func action(before, after *unstructured.Unstructured) Action {
 	switch {
 	case before == nil:
 		return Created
-	case before == after, !dry && before.GetResourceVersion() == after.GetResourceVersion():
-		return Unchanged
-	case dry && same(before, after):
+	case before == after, same(before, after):
 		return Unchanged
 	default:
 		return Configured
@@ -169,7 +176,26 @@ func (a *applier) replace(ctx context.Context, live *unstructured.Unstructured) 
 	if live == nil {
 		return a.create(ctx, a.object, managerReplace)
 	}
-	return a.update(ctx, a.object, live.GetResourceVersion(), managerReplace)
+	return a.update(ctx, withBookkeeping(a.object, live), live.GetResourceVersion(), managerReplace)
+}
+
+// bookkeeping begins the annotations in which the deployment controller keeps notes.
+const bookkeeping = "deployment.kubernetes.io/"
+
+// withBookkeeping keeps what the deployment controller notes in annotations: it would write them again at once.
+func withBookkeeping(o, live *unstructured.Unstructured) *unstructured.Unstructured {
+	o = o.DeepCopy()
+	annotations := o.GetAnnotations()
+	for key, value := range live.GetAnnotations() {
+		if _, own := annotations[key]; strings.HasPrefix(key, bookkeeping) && !own {
+			if annotations == nil {
+				annotations = make(map[string]string)
+			}
+			annotations[key] = value
+		}
+	}
+	o.SetAnnotations(annotations)
+	return o
 }
 
 // update writes a whole object, provided that it still has the given version.

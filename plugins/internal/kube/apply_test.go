@@ -141,8 +141,12 @@ func TestServerSideConflicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = b.Apply(t.Context(), b.item(deployment("", `strategy.spinnaker.io/server-side-apply: "true"`)))
-	if err == nil || !strings.Contains(err.Error(), `conflict with "theirs"`) {
-		t.Errorf("got %v, want the conflict", err)
+	if err == nil || !strings.Contains(err.Error(), `conflict with "theirs"`) || Judge(err) != Refused {
+		t.Errorf("got %v, want the conflict, and no other try", err)
+	}
+	want := "take the fields over"
+	if got := verdicts(t, b.Cluster, b.items(deployment("", `strategy.spinnaker.io/server-side-apply: "true"`))); !strings.Contains(got, want) {
+		t.Errorf("preflight says %s, want …%s…", got, want)
 	}
 	b.apply(deployment("", `strategy.spinnaker.io/server-side-apply: force-conflicts`), Configured)
 }

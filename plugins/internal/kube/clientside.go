@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -161,8 +164,8 @@ func same(a, b *unstructured.Unstructured) bool {
 	return errLeft == nil && errRight == nil && string(left) == string(right)
 }
 
-// Essence is an object without status, managed fields, versions, times and kubectl's copy of it: what a person
-// compares.
+// Essence is an object without status, managed fields, versions, times, kubectl's copy of it and the deployment
+// controller's notes: what a person compares.
 func Essence(o *unstructured.Unstructured) map[string]any {
 	if o == nil {
 		return nil
@@ -174,7 +177,9 @@ func Essence(o *unstructured.Unstructured) map[string]any {
 			delete(metadata, field)
 		}
 		if annotations, ok := metadata["annotations"].(map[string]any); ok {
-			delete(annotations, "kubectl.kubernetes.io/last-applied-configuration")
+			maps.DeleteFunc(annotations, func(key string, _ any) bool {
+				return key == corev1.LastAppliedConfigAnnotation || strings.HasPrefix(key, bookkeeping)
+			})
 		}
 	}
 	return essence

@@ -29,8 +29,8 @@ func (s Settings) restConfig() (*rest.Config, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if s.Namespace != "" {
-		namespace = s.Namespace
+	if s.DefaultNamespace != "" {
+		namespace = s.DefaultNamespace
 	}
 	if namespace == "" {
 		namespace = fallbackNamespace

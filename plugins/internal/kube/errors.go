@@ -13,6 +13,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Trouble says what to make of an error of a Cluster.
@@ -33,6 +34,8 @@ const (
 // Judge classifies an error.
 func Judge(err error) Trouble {
 	switch {
+	case ownedByOthers(err):
+		return Refused
 	case apierrors.IsConflict(err):
 		return Conflicting
 	case apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err), apierrors.IsServiceUnavailable(err):
@@ -56,6 +59,12 @@ func Judge(err error) Trouble {
 		return Away
 	}
 	return Refused
+}
+
+// ownedByOthers reports whether a server-side apply was refused because other managers own fields of the object: the
+// one kind of conflict that does not pass.
+func ownedByOthers(err error) bool {
+	return apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict)
 }
 
 // unhealable finds connection errors that no waiting cures: certificates that do not fit, credentials that cannot be

@@ -158,6 +158,9 @@ func (p *Preflight) refusals(item manifest.Item, before *unstructured.Unstructur
 	if before != nil && immutable(err) && item.Strategy != manifest.StrategyRecreate {
 		text += `; annotate it with strategy.spinnaker.io/recreate: "true" to have it deleted and created anew`
 	}
+	if ownedByOthers(err) {
+		text += `; annotate it with strategy.spinnaker.io/server-side-apply: force-conflicts to take the fields over`
+	}
 	return []string{text}
 }
 

@@ -29,8 +29,8 @@ type Settings struct {
 
 	// The rest is Gennaker's own.
 
-	// Namespace is where objects without a namespace go, before the kubeconfig context's.
-	Namespace string `json:"namespace"`
+	// DefaultNamespace is where objects without a namespace go; empty means the kubeconfig context's.
+	DefaultNamespace string `json:"defaultNamespace"`
 	// AllowExec permits a kubeconfig to run a program for its credentials.
 	AllowExec bool `json:"allowExec"`
 	// RemovedAPIs says what to do with APIs that the cluster no longer serves, unless the stage says.

@@ -34,7 +34,7 @@ func TestConnect(t *testing.T) {
 		"contents":                  {map[string]any{"kubeconfigContents": kubeconfigText}, "from-context", ""},
 		"file wins":                 {map[string]any{"kubeconfigFile": file, "kubeconfigContents": "rubbish"}, "from-context", ""},
 		"other context":             {map[string]any{"kubeconfigFile": file, "context": "plain"}, "default", ""},
-		"account's namespace":       {map[string]any{"kubeconfigFile": file, "namespace": "mine"}, "mine", ""},
+		"account's namespace":       {map[string]any{"kubeconfigFile": file, "defaultNamespace": "mine"}, "mine", ""},
 		"unknown fields ignored":    {map[string]any{"kubeconfigFile": file, "cacheThreads": 3, "providerVersion": "V2"}, "from-context", ""},
 		"exec allowed":              {map[string]any{"kubeconfigFile": file, "context": "exec", "allowExec": true}, "default", ""},
 		"exec refused":              {map[string]any{"kubeconfigFile": file, "context": "exec"}, "", `user "program" runs the program "aws" for its credentials; set allowExec: true`},

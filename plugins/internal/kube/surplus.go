@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/gennaker/gennaker/plugins/internal/manifest"
@@ -23,57 +22,67 @@ var usersOfConfig = []schema.GroupVersionKind{
 	{Group: "batch", Version: "v1", Kind: "CronJob"},
 }
 
+// Surplus is what DeleteSurplus did with versions beyond those to keep.
+type Surplus struct {
+	Deleted, Kept []string
+	// Why says why versions were kept.
+	Why string
+}
+
 // DeleteSurplus deletes the oldest versions of a versioned object beyond keep. A ConfigMap or Secret that a Pod, a
-// workload or a revision that a rollback could go back to still uses stays, and is reported.
-func (c *Cluster) DeleteSurplus(ctx context.Context, item manifest.Item, keep int) (deleted, kept []string, err error) {
+// workload or a revision that a rollback could go back to still uses stays; all stay when the account may not look
+// who uses them.
+func (c *Cluster) DeleteSurplus(ctx context.Context, item manifest.Item, keep int) (Surplus, error) {
 	versions, err := c.Versions(ctx, item.Object.GroupVersionKind(), item.Ref.Namespace, item.Artifact.Name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("list versions of %s: %w", item.Artifact.Name, err)
+		return Surplus{}, fmt.Errorf("list versions of %s: %w", item.Artifact.Name, err)
 	}
 	surplus := manifest.Surplus(versions, keep)
 	if len(surplus) == 0 {
-		return nil, nil, nil
+		return Surplus{}, nil
 	}
-	used := make(map[manifest.Ref]bool)
-	if item.Ref.Kind == "configMap" || item.Ref.Kind == "secret" {
-		if used, err = c.mentioned(ctx, item.Ref.Namespace); err != nil {
-			return nil, nil, err
+	result := Surplus{Why: "still in use"}
+	used, err := c.inUse(ctx, item.Ref)
+	if apierrors.IsForbidden(err) {
+		for _, version := range surplus {
+			result.Kept = append(result.Kept, version.GetName())
 		}
+		result.Why = "it cannot be told whether they are in use: " + err.Error()
+		return result, nil
+	}
+	if err != nil {
+		return Surplus{}, err
 	}
 	for _, version := range surplus {
 		ref := manifest.Ref{Kind: item.Ref.Kind, Namespace: item.Ref.Namespace, Name: version.GetName()}
 		if used[ref] || ref == item.Ref {
-			kept = append(kept, ref.String())
+			result.Kept = append(result.Kept, ref.Name)
 			continue
 		}
 		if err := c.Delete(ctx, manifest.Object{Unstructured: version}, version.GetUID()); err != nil {
-			return deleted, kept, fmt.Errorf("delete %s: %w", ref.In(), err)
+			return result, fmt.Errorf("delete %s: %w", ref.In(), err)
 		}
-		deleted = append(deleted, ref.String())
+		result.Deleted = append(result.Deleted, ref.Name)
 	}
-	return deleted, kept, nil
+	return result, nil
 }
 
-// mentioned lists the ConfigMaps and Secrets in use in a namespace.
-func (c *Cluster) mentioned(ctx context.Context, namespace string) (map[manifest.Ref]bool, error) {
+// inUse lists the ConfigMaps and Secrets that anything in the namespace uses; it need not look for other kinds.
+func (c *Cluster) inUse(ctx context.Context, ref manifest.Ref) (map[manifest.Ref]bool, error) {
 	used := make(map[manifest.Ref]bool)
+	if ref.Kind != "configMap" && ref.Kind != "secret" {
+		return used, nil
+	}
 	for _, gvk := range usersOfConfig {
-		users, err := c.list(ctx, gvk, namespace, "")
-		if apierrors.IsForbidden(err) {
-			return nil, fmt.Errorf("cannot tell which versions are in use: %w", err)
-		}
+		users, err := c.list(ctx, gvk, ref.Namespace, "")
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", gvk.Kind, err)
+			return nil, fmt.Errorf("list objects of kind %s: %w", gvk.Kind, err)
 		}
 		for _, user := range users {
-			c.mention(used, user)
+			for _, mentioned := range c.Kinds.Mentions(manifest.Object{Unstructured: user}) {
+				used[mentioned] = true
+			}
 		}
 	}
 	return used, nil
-}
-
-func (c *Cluster) mention(used map[manifest.Ref]bool, user *unstructured.Unstructured) {
-	for _, ref := range c.Kinds.Mentions(manifest.Object{Unstructured: user}) {
-		used[ref] = true
-	}
 }

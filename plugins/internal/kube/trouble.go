@@ -120,7 +120,7 @@ func containerProblem(pod *corev1.Pod, status corev1.ContainerStatus, restarts i
 	case "CrashLoopBackOff":
 		p.previous = true
 		if ended := status.LastTerminationState.Terminated; ended != nil {
-			p.Message = fmt.Sprintf("%s crashed with exit code %d (%s) and was restarted %d times%s", where, ended.ExitCode, cmp.Or(ended.Reason, "Error"), status.RestartCount, because(cmp.Or(ended.Message, wait.Message)))
+			p.Message = fmt.Sprintf("%s crashed with exit code %d (%s), restarts so far: %d%s", where, ended.ExitCode, cmp.Or(ended.Reason, "Error"), status.RestartCount, because(ended.Message))
 		}
 		if int(status.RestartCount) >= restarts {
 			p.Severity = Final
@@ -130,9 +130,8 @@ func containerProblem(pod *corev1.Pod, status corev1.ContainerStatus, restarts i
 		p.Severity = Final
 		return p, true
 	case "ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "ImageInspectError", "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		p.Message = fmt.Sprintf("%s: %s of image %s%s", where, wait.Reason, status.Image, because(wait.Message))
-		if !strings.Contains(wait.Reason, "Image") {
-			p.Message = fmt.Sprintf("%s: %s%s", where, wait.Reason, because(wait.Message))
+		if strings.Contains(wait.Reason, "Image") && !strings.Contains(wait.Message, status.Image) {
+			p.Message = fmt.Sprintf("%s: %s of image %s%s", where, wait.Reason, status.Image, because(wait.Message))
 		}
 		p.Severity = Lingering
 		return p, true

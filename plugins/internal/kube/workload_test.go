@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/gennaker/gennaker/plugins/internal/kubetest"
@@ -171,12 +172,17 @@ spec:
 	for _, value := range []string{"a", "b", "c", "d"} {
 		set = deploy(value)
 	}
+	unable := b.limited(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "list", "delete"}})
+	result, err := unable.DeleteSurplus(t.Context(), set.Items[1], 1)
+	if err != nil || len(result.Kept) != 3 || !strings.Contains(result.Why, "it cannot be told whether they are in use") {
+		t.Errorf("an account that may not look: %+v, %v", result, err)
+	}
 	for i, want := range []string{
-		"deleted [configMap used-v000 configMap used-v001] kept [configMap used-v002]",
-		"deleted [configMap idle-v000 configMap idle-v001 configMap idle-v002] kept []",
+		"deleted [used-v000 used-v001] kept [used-v002]",
+		"deleted [idle-v000 idle-v001 idle-v002] kept []",
 	} {
-		deleted, kept, err := b.DeleteSurplus(t.Context(), set.Items[i], 1)
-		if got := fmt.Sprintf("deleted %v kept %v", deleted, kept); err != nil || got != want {
+		result, err := b.DeleteSurplus(t.Context(), set.Items[i], 1)
+		if got := fmt.Sprintf("deleted %v kept %v", result.Deleted, result.Kept); err != nil || got != want {
 			t.Errorf("%s, %v; want %s", got, err, want)
 		}
 	}

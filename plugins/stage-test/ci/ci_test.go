@@ -412,6 +412,10 @@ func TestJenkinsAway(t *testing.T) {
 	if step.Class != plugintest.Retryable || step.Message != `jenkins "ci": build 7 of "shop/job/smoke": connection refused` {
 		t.Errorf("got %+v", step)
 	}
+	l.jenkins.Unavailable = errors.New("the answer was cut off")
+	if step := l.step(); step.Class != plugintest.Retryable {
+		t.Errorf("got %+v", step)
+	}
 	l.jenkins.Unavailable = nil
 	expect(t, l.step(), sdk.Running, "is running")
 	l.jenkins.Unavailable = status.Error(codes.Unavailable, "connection refused")

@@ -230,8 +230,12 @@ func (r *run) again(err error) (*sdk.Response, error) {
 	return resp, err
 }
 
-// againUntil is again until the time is over.
+// againUntil answers an error of a question, which does no harm when it is asked again: so it is until the time is over,
+// unless the agent refused it.
 func (r *run) againUntil(end time.Time, err error) (*sdk.Response, error) {
+	if sdk.OutcomeUnknown(err) {
+		err = sdk.Retryable(err)
+	}
 	if sdk.IsRetryable(err) && r.now.After(end) {
 		return r.fail(fmt.Sprintf("the time is over, and the last attempt failed: %v", err))
 	}

@@ -19,11 +19,11 @@ func (w *World) readChart() ([]byte, error) {
 		}
 		return data, nil
 	}
-	return pack(filepath.Join(w.Root, "charts", "shipitclicker"))
+	return Pack(filepath.Join(w.Root, "charts", "shipitclicker"))
 }
 
-// pack makes a tar.gz of a folder, with the folder itself on top.
-func pack(dir string) ([]byte, error) {
+// Pack makes a tar.gz of a folder, with the folder itself on top.
+func Pack(dir string) ([]byte, error) {
 	var out bytes.Buffer
 	compressed := gzip.NewWriter(&out)
 	archive := tar.NewWriter(compressed)

@@ -89,6 +89,7 @@ func (w *World) UseCluster(ctx context.Context, c *Cluster) error {
 	if err != nil {
 		return fmt.Errorf("read the kubeconfig: %w", err)
 	}
+	config.QPS, config.Burst = 50, 100
 	if c.objects, err = dynamic.NewForConfig(config); err != nil {
 		return err
 	}

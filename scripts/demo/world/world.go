@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
 )
@@ -56,11 +55,6 @@ type World struct {
 	smoked map[string]int
 }
 
-// wallClock has the Jenkins double tell the real time.
-type wallClock struct{}
-
-func (wallClock) Now() time.Time { return time.Now() }
-
 // New starts a Jenkins double with the jobs of the worked example and a GitHub-shaped server with its chart.
 func New(o Options) (*World, error) {
 	w := &World{Options: o, smoked: map[string]int{}}
@@ -71,7 +65,7 @@ func New(o Options) (*World, error) {
 }
 
 func (w *World) start() error {
-	jenkins, err := jenkinstest.Listen(jenkinstest.Options{Clock: wallClock{}})
+	jenkins, err := jenkinstest.Listen(jenkinstest.Options{Clock: jenkinstest.SystemClock{}})
 	if err != nil {
 		return fmt.Errorf("start the Jenkins double: %w", err)
 	}

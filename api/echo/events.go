@@ -1,0 +1,61 @@
+package echo
+
+import (
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+const (
+	// usualEvents and maxEvents are how many events are listed when the query does not say, and at most.
+	usualEvents = 50
+	maxEvents   = 1000
+)
+
+func (a *API) oneEvent(c *gin.Context) (any, error) {
+	event, err := a.Intake.Event(c, c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	return event, nil
+}
+
+// events serves GET /gennaker/events?type=build&source=MASTER&name=JOB&number=N&limit=.
+func (a *API) events(c *gin.Context) (any, error) {
+	query := EventQuery{Type: c.Query("type"), Source: c.Query("source"), Name: c.Query("name")}
+	var err error
+	if query.Number, err = positive(c, "number", 0); err != nil {
+		return nil, err
+	}
+	if query.Number != 0 && (query.Source == "" || query.Name == "") {
+		return nil, spinnaker.Invalid("query parameter number: it is that of a build, give its master as source and its job as name too")
+	}
+	limit, err := positive(c, "limit", usualEvents)
+	if err != nil {
+		return nil, err
+	}
+	query.Limit = int(min(limit, maxEvents))
+	events, err := a.Intake.Events(c, query)
+	if err != nil {
+		return nil, err
+	}
+	if events == nil {
+		events = []Event{}
+	}
+	return events, nil
+}
+
+// positive reads a query parameter that is a whole number from 1.
+func positive(c *gin.Context, key string, otherwise int64) (int64, error) {
+	value := c.Query(key)
+	if value == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 1 {
+		return 0, spinnaker.Invalid("query parameter %s: found %q, expected a whole number from 1", key, value)
+	}
+	return n, nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestQuantile(t *testing.T) {
+	ten := []time.Duration{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}
+	for _, test := range []struct {
+		values []time.Duration
+		share  float64
+		want   time.Duration
+	}{
+		{nil, 0.5, 0}, {ten[:1], 0.95, 10}, {ten, 0, 1}, {ten, 0.5, 5}, {ten, 0.95, 10}, {ten, 0.9, 9}, {ten, 1, 10},
+	} {
+		if got := quantile(test.values, test.share); got != test.want {
+			t.Errorf("quantile %v of %v is %v, want %v", test.share, test.values, got, test.want)
+		}
+	}
+}
+
+func TestParseLine(t *testing.T) {
+	for line, want := range map[string]*result{
+		"BenchmarkStore/Update/one_after_the_other-2   \t 100\t  2034567 ns/op\t 491.5 updates/s\n": {
+			"Store/Update/one after the other", map[string]float64{"ns/op": 2034567, "updates/s": 491.5}},
+		"BenchmarkRender-16 5 12.5 ns/op": {"Render", map[string]float64{"ns/op": 12.5}},
+		"BenchmarkRender":                 nil,
+		"BenchmarkRender-2 5 many ns/op":  nil,
+		"ok  \tgithub.com/x/y\t1.2s":      nil,
+		"PASS":                            nil,
+	} {
+		got, ok := parseLine(line)
+		if ok != (want != nil) {
+			t.Errorf("%q: taken for a result: %v", line, ok)
+		} else if want != nil {
+			if diff := cmp.Diff(*want, got, cmp.AllowUnexported(result{})); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", line, diff)
+			}
+		}
+	}
+}
+
+func TestPrintTable(t *testing.T) {
+	var out bytes.Buffer
+	err := printTable(&out, []row{
+		heldAgainst("start", 310*time.Millisecond, "", 2*time.Second), {measure: "store: Update", here: "491 updates/s"},
+	})
+	const want = "\nmeasure        here           against  here/against\n" +
+		"start          310 ms         2.00 s   0.155\n" +
+		"store: Update  491 updates/s           \n"
+	if diff := cmp.Diff(want, out.String()); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// startLimit is the promise about the agent's start, memoryLimit that about each process's resident memory, in MiB.
+	startLimit  = 2 * time.Second
+	memoryLimit = 60
+	// idleTime is how long the processes idle before their memory is looked at.
+	idleTime = 30 * time.Second
+)
+
+// processFigures measure the agent's start, and what it and its plugins keep resident.
+func processFigures(ctx context.Context) ([]row, error) {
+	return withRig(ctx, func(r *rig) ([]row, error) {
+		rows := []row{heldAgainst("agent started → ready", r.ready, "", startLimit)}
+		if err := pause(ctx, idleTime); err != nil {
+			return nil, err
+		}
+		plugins, err := children(r.agent.PID())
+		if err != nil {
+			return nil, err
+		}
+		for _, pid := range append([]int{r.agent.PID()}, plugins...) {
+			name, resident, err := memory(pid)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, row{measure: fmt.Sprintf("%s resident after %s idle", name, idleTime),
+				here: fmt.Sprintf("%.1f MiB", resident), against: fmt.Sprintf("%d MiB", memoryLimit), ratio: resident / memoryLimit})
+		}
+		return rows, nil
+	})
+}
+
+// children are the ids of a process's children.
+func children(pid int) ([]int, error) {
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if os.IsNotExist(err) {
+			continue // the thread has ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(field)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", list, err)
+			}
+			all = append(all, child)
+		}
+	}
+	return all, nil
+}
+
+// memory is a process's name and its resident memory in MiB.
+func memory(pid int) (name string, resident float64, err error) {
+	file := fmt.Sprintf("/proc/%d/status", pid)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, ":")
+		switch key {
+		case "Name":
+			name = strings.TrimSpace(value)
+		case "VmRSS":
+			var kib float64
+			if _, err := fmt.Sscanf(value, "%f kB", &kib); err != nil {
+				return "", 0, fmt.Errorf("%s: VmRSS: %w", file, err)
+			}
+			resident = kib / 1024
+		}
+	}
+	return name, resident, nil
+}
