@@ -50,7 +50,7 @@ func replay(t *testing.T, folder, url string, names map[string]string) {
 	})
 }
 
-// newJenkins is a master with a job that has two builds, in a folder, and one that has none.
+// newJenkins is a master with a folder of jobs: one with two builds, two whose build is running, and two without builds.
 func newJenkins(t *testing.T) *jenkinstest.Server {
 	server, err := jenkinstest.Listen(jenkinstest.Options{})
 	if err != nil {
@@ -61,12 +61,16 @@ func newJenkins(t *testing.T) *jenkinstest.Server {
 			t.Error(err)
 		}
 	})
-	job := server.Job("shop/cart", jenkinstest.Pipeline)
-	job.SetParameters(jenkinstest.Parameter{Name: "TAG", Type: "String", Description: "what to build", Default: "main"})
+	tag := jenkinstest.Parameter{Name: "TAG", Type: "String", Description: "what to build", Default: "main"}
+	server.Job("shop/tagged", jenkinstest.Pipeline).SetParameters(tag)
+	job := server.Job("shop/cart", jenkinstest.Pipeline).SetParameters(tag)
 	job.Finished("FAILURE")
 	job.Finished("SUCCESS",
 		jenkinstest.File{Path: "build.properties", Data: []byte("imageName=registry.example/cart:2\nsemVer=1.2.0\n")},
 		jenkinstest.File{Path: "deploy/helm.tar.gz", Data: []byte("not really")})
 	server.Job("shop/idle", jenkinstest.Freestyle)
+	for _, name := range []string{"shop/running", "shop/stoppable"} {
+		server.Job(name, jenkinstest.Freestyle).Start(jenkinstest.StartOptions{})
+	}
 	return server
 }

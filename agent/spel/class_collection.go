@@ -85,7 +85,7 @@ var (
 			for k := range mapEntries(m) {
 				keys = append(keys, k)
 			}
-			return &set{keys}, nil
+			return &set{items: keys}, nil
 		})},
 		{"values()", anything(func(m any, _ []any) (any, error) {
 			values := make([]any, 0, mapLen(m))
@@ -99,7 +99,7 @@ var (
 			for k, v := range mapEntries(m) {
 				entries = append(entries, entry{k, v})
 			}
-			return &set{entries}, nil
+			return &set{items: entries, entries: true}, nil
 		})},
 	}
 )

@@ -1,6 +1,7 @@
 package spel
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -120,6 +121,7 @@ func signum(a float64) float64 {
 }
 
 var mathMembers = [][]member{
+	neighbours,
 	ofKinds("abs", 1, func(a, _ int32) int32 { return abs(a) }, func(a, _ int64) int64 { return abs(a) }, func(a, _ float64) float64 { return math.Abs(a) }),
 	ofKinds("max", 2, func(a, b int32) int32 { return max(a, b) }, func(a, b int64) int64 { return max(a, b) }, math.Max),
 	ofKinds("min", 2, func(a, b int32) int32 { return min(a, b) }, func(a, b int64) int64 { return min(a, b) }, math.Min),
@@ -129,6 +131,13 @@ var mathMembers = [][]member{
 		return d, (d < a) == (b > 0)
 	}),
 	exactInts("multiplyExact", 2, multiplyFits),
+	{{"static multiplyExact(long,int)", static(func(args []any) (any, error) {
+		n, ok := multiplyFits(asInt64(args[0]), asInt64(args[1]))
+		if !ok {
+			return nil, errors.New("the result does not fit long")
+		}
+		return n, nil
+	})}},
 	exactInts("incrementExact", 1, func(a, _ int64) (int64, bool) { return a + 1, a != math.MaxInt64 }),
 	exactInts("decrementExact", 1, func(a, _ int64) (int64, bool) { return a - 1, a != math.MinInt64 }),
 	exactInts("negateExact", 1, func(a, _ int64) (int64, bool) { return -a, a != math.MinInt64 }),
@@ -164,21 +173,66 @@ var mathMembers = [][]member{
 		{"static atan2(double,double)", real2(math.Atan2)},
 		{"static hypot(double,double)", real2(math.Hypot)},
 		{"static IEEEremainder(double,double)", real2(math.Remainder)},
-		{"static copySign(double,double)", real2(math.Copysign)},
 		{"static signum(double)", real1(signum)},
 		{"static signum(float)", pure(func(args []any) any { return float32(signum(asFloat64(args[0]))) })},
-		{"static ulp(double)", real1(func(a float64) float64 {
-			a = math.Abs(a)
-			return math.Nextafter(a, math.Inf(1)) - a
-		})},
-		{"static nextUp(double)", real1(func(a float64) float64 { return math.Nextafter(a, math.Inf(1)) })},
-		{"static nextDown(double)", real1(func(a float64) float64 { return math.Nextafter(a, math.Inf(-1)) })},
 		{"static multiplyFull(int,int)", pure(func(args []any) any { return asInt64(args[0]) * asInt64(args[1]) })},
-		{"static fma(double,double,double)", pure(func(args []any) any {
-			return double(math.FMA(asFloat64(args[0]), asFloat64(args[1]), asFloat64(args[2])))
+		{"static multiplyHigh(long,long)", pure(func(args []any) any {
+			a, b := args[0].(int64), args[1].(int64)
+			high, _ := bits.Mul64(uint64(a), uint64(b))
+			return int64(high) - a>>63&b - b>>63&a
 		})},
 		{"static random()", func(s *state, _ any, _ []any) (any, error) { return double(rand.Float64()), nil }},
 	},
+}
+
+// neighbours are the functions about the numbers next to a real one, and those
+// that only Float and Double have; each comes for both.
+var neighbours = []member{
+	{"static nextUp(double)", real1(func(a float64) float64 { return math.Nextafter(a, math.Inf(1)) })},
+	{"static nextUp(float)", float1(func(a float32) float32 { return math.Nextafter32(a, float32(math.Inf(1))) })},
+	{"static nextDown(double)", real1(func(a float64) float64 { return math.Nextafter(a, math.Inf(-1)) })},
+	{"static nextDown(float)", float1(func(a float32) float32 { return math.Nextafter32(a, float32(math.Inf(-1))) })},
+	{"static nextAfter(double,double)", real2(math.Nextafter)},
+	{"static nextAfter(float,double)", pure(func(args []any) any {
+		a, toward := args[0].(float32), float64(args[1].(double))
+		return math.Nextafter32(a, float32(math.Inf(2*b2i(toward > float64(a))-1)))
+	})},
+	{"static ulp(double)", real1(func(a float64) float64 { return math.Nextafter(math.Abs(a), math.Inf(1)) - math.Abs(a) })},
+	{"static ulp(float)", float1(func(a float32) float32 {
+		a = float32(math.Abs(float64(a)))
+		return math.Nextafter32(a, float32(math.Inf(1))) - a
+	})},
+	{"static copySign(double,double)", real2(math.Copysign)},
+	{"static copySign(float,float)", pure(func(args []any) any {
+		return float32(math.Copysign(asFloat64(args[0]), asFloat64(args[1])))
+	})},
+	{"static scalb(double,int)", pure(func(args []any) any { return double(math.Ldexp(asFloat64(args[0]), int(args[1].(int32)))) })},
+	{"static scalb(float,int)", pure(func(args []any) any { return float32(math.Ldexp(asFloat64(args[0]), int(args[1].(int32)))) })},
+	{"static getExponent(double)", pure(func(args []any) any { return integer(exponent(asFloat64(args[0]), -1023, 1024)) })},
+	{"static getExponent(float)", pure(func(args []any) any { return integer(exponent(asFloat64(args[0]), -127, 128)) })},
+	{"static fma(double,double,double)", pure(func(args []any) any {
+		return double(math.FMA(asFloat64(args[0]), asFloat64(args[1]), asFloat64(args[2])))
+	})},
+	{"static fma(float,float,float)", pure(func(args []any) any {
+		return float32(asFloat64(args[0])*asFloat64(args[1]) + asFloat64(args[2]))
+	})},
+}
+
+func float1(f func(a float32) float32) callable {
+	return pure(func(args []any) any { return f(args[0].(float32)) })
+}
+
+// exponent is a number's binary exponent, low for those too small for one and
+// high for those that are none.
+func exponent(f float64, low, high int) int {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return high
+	}
+	if f == 0 {
+		return low
+	}
+	_, e := math.Frexp(f)
+	return max(e-1, low)
 }
 
 // pow is Java's: 1 to the power of NaN or infinity is NaN.

@@ -2,6 +2,7 @@ package spel
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -30,6 +31,9 @@ var numberMembers = []member{
 func comparable(class string) []member {
 	return []member{{"compareTo(" + class + ")", anything(func(v any, args []any) (any, error) {
 		c, err := compare(v, args[0])
+		if class == "Byte" || class == "Short" {
+			c = int(asInt32(v)) - int(asInt32(args[0]))
+		}
 		if args[0] == nil {
 			err = incomparable{}
 		}
@@ -37,9 +41,9 @@ func comparable(class string) []member {
 	})}}
 }
 
-// integral are the static functions that Integer and Long share; t is the
-// primitive type, T its Go type.
-func integral[T int32 | int64](class, t string, width int) []member {
+// integral are the static functions that Integer and Long share: kind is the
+// name in parseInt and so on, t the primitive type, T its Go type.
+func integral[T int32 | int64](kind, t string, width int) []member {
 	parse := func(args []any, base int) (any, error) {
 		s, err := str(args[0])
 		if err != nil {
@@ -57,9 +61,23 @@ func integral[T int32 | int64](class, t string, width int) []member {
 	one := func(f func(a T) any) callable {
 		return pure(func(args []any) any { return f(args[0].(T)) })
 	}
+	unsignedDivision := func(f func(a, b uint64) uint64) callable {
+		return static(func(args []any) (any, error) {
+			if asInt64(args[1]) == 0 {
+				return nil, errors.New("an integer is divided by zero")
+			}
+			return T(f(unsigned(args[0]), unsigned(args[1]))), nil
+		})
+	}
+	rotate := func(sign int) callable {
+		return pure(func(args []any) any {
+			n, by := unsigned(args[0]), uint(sign*int(args[1].(int32)))%uint(width)
+			return T(n<<by | n>>(uint(width)-by))
+		})
+	}
 	return []member{
-		{"static parse" + map[string]string{"int": "Int", "long": "Long"}[t] + "(String)", static(func(args []any) (any, error) { return parse(args, 10) })},
-		{"static parse" + map[string]string{"int": "Int", "long": "Long"}[t] + "(String,int)", static(func(args []any) (any, error) { return parse(args, int(args[1].(int32))) })},
+		{"static parse" + kind + "(String)", static(func(args []any) (any, error) { return parse(args, 10) })},
+		{"static parse" + kind + "(String,int)", static(func(args []any) (any, error) { return parse(args, int(args[1].(int32))) })},
 		{"static valueOf(String)", static(func(args []any) (any, error) { return parse(args, 10) })},
 		{"static valueOf(String,int)", static(func(args []any) (any, error) { return parse(args, int(args[1].(int32))) })},
 		{"static valueOf(" + t + ")", one(func(a T) any { return a })},
@@ -72,16 +90,24 @@ func integral[T int32 | int64](class, t string, width int) []member {
 		})},
 		{"static toString(" + t + ")", one(func(a T) any { return toString(a) })},
 		{"static toString(" + t + ",int)", pure(func(args []any) any {
-			base := int(args[1].(int32))
-			if base < 2 || base > 36 {
-				base = 10
-			}
-			return strconv.FormatInt(asInt64(args[0]), base)
+			return strconv.FormatInt(asInt64(args[0]), radixOr10(args[1]))
 		})},
 		{"static toHexString(" + t + ")", radix(16)},
 		{"static toOctalString(" + t + ")", radix(8)},
 		{"static toBinaryString(" + t + ")", radix(2)},
 		{"static toUnsignedString(" + t + ")", radix(10)},
+		{"static toUnsignedString(" + t + ",int)", pure(func(args []any) any {
+			return strconv.FormatUint(unsigned(args[0]), radixOr10(args[1]))
+		})},
+		{"static parseUnsigned" + kind + "(String)", static(func(args []any) (any, error) { return parseUnsigned[T](args[0], 10, width) })},
+		{"static parseUnsigned" + kind + "(String,int)", static(func(args []any) (any, error) {
+			return parseUnsigned[T](args[0], int(args[1].(int32)), width)
+		})},
+		{"static compareUnsigned(" + t + "," + t + ")", two(func(a, b T) any { return integer(cmp.Compare(unsigned(a), unsigned(b))) })},
+		{"static divideUnsigned(" + t + "," + t + ")", unsignedDivision(func(a, b uint64) uint64 { return a / b })},
+		{"static remainderUnsigned(" + t + "," + t + ")", unsignedDivision(func(a, b uint64) uint64 { return a % b })},
+		{"static rotateLeft(" + t + ",int)", rotate(1)},
+		{"static rotateRight(" + t + ",int)", rotate(-1)},
 		{"static max(" + t + "," + t + ")", two(func(a, b T) any { return max(a, b) })},
 		{"static min(" + t + "," + t + ")", two(func(a, b T) any { return min(a, b) })},
 		{"static sum(" + t + "," + t + ")", two(func(a, b T) any { return a + b })},
@@ -105,6 +131,29 @@ func integral[T int32 | int64](class, t string, width int) []member {
 		{"new(" + t + ")", one(func(a T) any { return a })},
 		{"new(String)", static(func(args []any) (any, error) { return parse(args, 10) })},
 	}
+}
+
+// radixOr10 is a base for writing numbers; Java takes 10 for an impossible one.
+func radixOr10(v any) int {
+	if base := int(v.(int32)); base >= 2 && base <= 36 {
+		return base
+	}
+	return 10
+}
+
+func parseUnsigned[T int32 | int64](v any, base, width int) (any, error) {
+	s, err := str(v)
+	if err != nil {
+		return nil, err
+	}
+	if base < 2 || base > 36 {
+		return nil, fmt.Errorf("there are no numbers of base %d", base)
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), base, width)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no unsigned number of %d bits in base %d", quote(s), width, base)
+	}
+	return T(n), nil
 }
 
 func parseRadix[T int32 | int64](s string, base, width int) (any, error) {
@@ -170,6 +219,7 @@ var doubleStatics = []member{
 	{"static isInfinite(double)", test1(func(a float64) bool { return math.IsInf(a, 0) })},
 	{"static isFinite(double)", test1(func(a float64) bool { return !math.IsInf(a, 0) && !math.IsNaN(a) })},
 	{"static doubleToLongBits(double)", pure(func(args []any) any { return int64(math.Float64bits(asFloat64(args[0]))) })},
+	{"static doubleToRawLongBits(double)", pure(func(args []any) any { return int64(math.Float64bits(asFloat64(args[0]))) })},
 	{"static longBitsToDouble(long)", pure(func(args []any) any { return double(math.Float64frombits(uint64(args[0].(int64)))) })},
 	{"static hashCode(double)", pure(func(args []any) any { return hashOf(args[0], 0) })},
 	{"new(double)", pure(func(args []any) any { return args[0] })},
@@ -230,8 +280,19 @@ func hashBig(v *big.Int) int32 {
 	return int32(h) * int32(v.Sign())
 }
 
+// intMembers are Integer's own.
+var intMembers = []member{
+	{"static toUnsignedLong(int)", pure(func(args []any) any { return int64(uint32(args[0].(int32))) })},
+}
+
 var bigMembers = []member{
 	{"signum()", get(func(n *big.Int) any { return integer(n.Sign()) })},
+	{"getLowestSetBit()", get(func(n *big.Int) any { return integer(int(n.TrailingZeroBits()) - b2i(n.Sign() == 0)) })},
+	{"isProbablePrime(int)", on(func(n *big.Int, args []any) (any, error) {
+		return args[0].(int32) <= 0 || new(big.Int).Abs(n).ProbablyPrime(20), nil
+	})},
+	{"bitCount()", get(func(n *big.Int) any { return integer(bitCount(n)) })},
+	{"toByteArray()", get(func(n *big.Int) any { return byteArray(twosComplement(n)) })},
 	{"bitLength()", get(func(n *big.Int) any { return integer(n.BitLen()) })},
 	{"toString(int)", on(func(n *big.Int, args []any) (any, error) {
 		base := int(args[0].(int32))
@@ -248,6 +309,27 @@ var bigMembers = []member{
 		}
 		return n.Bit(int(args[0].(int32))) == 1, nil
 	})},
+}
+
+// bitCount counts the bits that differ from the sign.
+func bitCount(n *big.Int) int {
+	if n.Sign() < 0 {
+		n = new(big.Int).Not(n)
+	}
+	count := 0
+	for _, word := range n.Bits() {
+		count += bits.OnesCount(uint(word))
+	}
+	return count
+}
+
+func twosComplement(n *big.Int) []byte {
+	size := n.BitLen()/8 + 1
+	if n.Sign() < 0 {
+		size = new(big.Int).Not(n).BitLen()/8 + 1
+		n = new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
+	}
+	return n.FillBytes(make([]byte, size))
 }
 
 func exactly(n *big.Int, t *javaType) (any, error) {
@@ -290,6 +372,20 @@ var byteStatics = []member{
 	{"static toString(byte)", pure(func(args []any) any { return toString(args[0]) })},
 	{"static toUnsignedInt(byte)", pure(func(args []any) any { return int32(uint8(args[0].(int8))) })},
 	{"static toUnsignedLong(byte)", pure(func(args []any) any { return int64(uint8(args[0].(int8))) })},
+	{"static decode(String)", static(func(args []any) (any, error) {
+		s, err := str(args[0])
+		if err != nil {
+			return nil, err
+		}
+		n, err := decodeInteger[int32](s, 8)
+		if err != nil {
+			return nil, err
+		}
+		return int8(n.(int32)), nil
+	})},
+	{"static compareUnsigned(byte,byte)", pure(func(args []any) any {
+		return integer(int(uint8(args[0].(int8))) - int(uint8(args[1].(int8))))
+	})},
 	{"static compare(byte,byte)", pure(func(args []any) any { return integer(int(args[0].(int8)) - int(args[1].(int8))) })},
 	{"static hashCode(byte)", pure(func(args []any) any { return hashOf(args[0], 0) })},
 	{"new(byte)", pure(func(args []any) any { return args[0] })},
@@ -301,9 +397,9 @@ func parseByte(v any, base int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.ParseInt(s, base, 8)
+	n, err := parseRadix[int32](s, base, 8)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no byte", quote(s))
+		return nil, err
 	}
-	return int8(n), nil
+	return int8(n.(int32)), nil
 }

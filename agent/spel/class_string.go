@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/gennaker/gennaker/agent/spel/javaregex"
 )
@@ -80,6 +81,14 @@ var stringMembers = []member{
 		}
 		r := []rune(fromUnits(utf16Units(s)[i:]))
 		return r[0], nil
+	})},
+	{"codePointBefore(int)", on(func(s string, args []any) (any, error) {
+		part, err := slice(s, 0, int(args[0].(int32)))
+		if err != nil || part == "" {
+			return nil, errors.Join(err, errors.New("there is nothing before the first character"))
+		}
+		r, _ := utf8.DecodeLastRuneInString(part)
+		return r, nil
 	})},
 	{"codePointCount(int,int)", on(func(s string, args []any) (any, error) {
 		part, err := slice(s, int(args[0].(int32)), int(args[1].(int32)))
@@ -217,6 +226,8 @@ var stringStatics = []member{
 	{"static valueOf(long)", pure(func(args []any) any { return toString(args[0]) })},
 	{"static valueOf(float)", pure(func(args []any) any { return toString(args[0]) })},
 	{"static valueOf(double)", pure(func(args []any) any { return toString(args[0]) })},
+	{"static copyValueOf(char[],int,int)", static(func(args []any) (any, error) { return charsToString(subArray(args[0], args[1], args[2])) })},
+	{"static valueOf(char[],int,int)", static(func(args []any) (any, error) { return charsToString(subArray(args[0], args[1], args[2])) })},
 	{"static copyValueOf(char[])", static(func(args []any) (any, error) { return charsToString(args[0]) })},
 	{"static format(String,Object...)", static(func(args []any) (any, error) {
 		layout, err := str(args[0])
@@ -246,6 +257,15 @@ var stringStatics = []member{
 	{"new(String)", static(func(args []any) (any, error) { return str(args[0]) })},
 	{"new(char[])", static(func(args []any) (any, error) { return charsToString(args[0]) })},
 	{"new(byte[])", static(func(args []any) (any, error) { return bytesToString(args[0], "UTF-8") })},
+	{"new(char[],int,int)", static(func(args []any) (any, error) { return charsToString(subArray(args[0], args[1], args[2])) })},
+	{"new(byte[],int,int)", static(func(args []any) (any, error) { return bytesToString(subArray(args[0], args[1], args[2]), "UTF-8") })},
+	{"new(byte[],int,int,String)", static(func(args []any) (any, error) {
+		name, err := str(args[3])
+		if err != nil {
+			return nil, err
+		}
+		return bytesToString(subArray(args[0], args[1], args[2]), name)
+	})},
 	{"new(byte[],String)", static(func(args []any) (any, error) {
 		name, err := str(args[1])
 		if err != nil {
@@ -257,6 +277,17 @@ var stringStatics = []member{
 		name, _ := args[1].(charset)
 		return bytesToString(args[0], string(name))
 	})},
+}
+
+// subArray is so many elements of an array from an offset on, null if there are not
+// that many.
+func subArray(v, offset, count any) any {
+	a, ok := v.(*array)
+	from, n := int(offset.(int32)), int(count.(int32))
+	if !ok || from < 0 || n < 0 || from+n > len(a.items) {
+		return nil
+	}
+	return &array{a.elem, a.items[from : from+n]}
 }
 
 // unitIndex checks an index into the UTF-16 units of a string; past says how

@@ -2,6 +2,7 @@ package spel
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -19,11 +20,27 @@ var instantMembers = [][]member{
 		{"toEpochMilli()", get(func(i instant) any { return i.UnixMilli() })},
 		{"truncatedTo(TemporalUnit)", on(func(i instant, args []any) (any, error) { return truncated(i, args[0]) })},
 		{"static ofEpochMilli(long)", pure(func(args []any) any { return instant{time.UnixMilli(args[0].(int64)).UTC()} })},
-		{"static ofEpochSecond(long)", pure(func(args []any) any { return instant{time.Unix(args[0].(int64), 0).UTC()} })},
-		{"static ofEpochSecond(long,long)", pure(func(args []any) any {
-			return instant{time.Unix(args[0].(int64), args[1].(int64)).UTC()}
+		{"static ofEpochSecond(long)", static(func(args []any) (any, error) {
+			t, err := secondsSince1970(args[0].(int64), 0)
+			return instant{t}, err
+		})},
+		{"static ofEpochSecond(long,long)", static(func(args []any) (any, error) {
+			t, err := secondsSince1970(args[0].(int64), args[1].(int64))
+			return instant{t}, err
 		})},
 	},
+}
+
+// secondsSince1970 is a time within the range of java.time.
+func secondsSince1970(seconds, nanos int64) (time.Time, error) {
+	if abs(seconds) > 366*86400*maxYear || seconds == math.MinInt64 {
+		return time.Time{}, errOutOfRange
+	}
+	t := time.Unix(seconds, nanos).UTC()
+	if t.Year() > maxYear || t.Year() < -maxYear {
+		return time.Time{}, errOutOfRange
+	}
+	return t, nil
 }
 
 // truncated cuts what is smaller than a unit.
@@ -60,7 +77,14 @@ var localDateMembers = [][]member{
 			t, err := timeOf(args)
 			return localDate{t}, err
 		})},
-		{"static ofEpochDay(long)", pure(func(args []any) any { return localDate{time.Unix(86400*args[0].(int64), 0).UTC()} })},
+		{"static ofEpochDay(long)", static(func(args []any) (any, error) {
+			day := args[0].(int64)
+			if abs(day) > 366*maxYear {
+				return nil, errOutOfRange
+			}
+			t, err := secondsSince1970(86400*day, 0)
+			return localDate{t}, err
+		})},
 		{"static ofYearDay(int,int)", static(func(args []any) (any, error) {
 			t := time.Date(int(args[0].(int32)), 1, int(args[1].(int32)), 0, 0, 0, 0, time.UTC)
 			if t.Year() != int(args[0].(int32)) {
@@ -86,6 +110,9 @@ func timeOf(args []any) (time.Time, error) {
 		n[i] = int(arg.(int32))
 	}
 	t := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], n[6], time.UTC)
+	if n[0] > maxYear || n[0] < -maxYear {
+		return t, errOutOfRange
+	}
 	for i, got := range [...]int{t.Year(), int(t.Month()), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond()} {
 		if got != n[i] {
 			return t, fmt.Errorf("there is no such time: %v", n[:len(args)])
@@ -122,10 +149,12 @@ var localDateTimeMembers = [][]member{
 		{"static of(int,int,int,int,int,int,int)", static(newLocalDateTime)},
 		{"static ofEpochSecond(long,int,ZoneOffset)", static(func(args []any) (any, error) {
 			z, ok := args[2].(zone)
-			if !ok {
-				return nil, fmt.Errorf("the offset is null")
+			nano := int64(args[1].(int32))
+			if !ok || nano < 0 || nano >= int64(time.Second) {
+				return nil, fmt.Errorf("the offset is null or the nanoseconds are out of range")
 			}
-			return localDateTime{inUTC(time.Unix(args[0].(int64), int64(args[1].(int32))).In(z.Location))}, nil
+			t, err := secondsSince1970(args[0].(int64), nano)
+			return localDateTime{inUTC(t.In(z.Location))}, err
 		})},
 	},
 }

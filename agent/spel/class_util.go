@@ -159,6 +159,13 @@ func realIn(r random, low, high float64) (any, error) {
 	return double(low + r.Double()*(high-low)), nil
 }
 
+func floatIn(r random, low, high float32) (any, error) {
+	if !(low < high) {
+		return nil, fmt.Errorf("the bound must be greater than %g", low)
+	}
+	return low + r.Float()*(high-low), nil
+}
+
 var randomMembers = []member{
 	{"nextInt()", get(func(r random) any { return r.Int() })},
 	{"nextInt(int)", nextIn(func(r random, _, high int32) int32 { return r.Intn(high) }, func([]any) int32 { return 0 })},
@@ -167,6 +174,10 @@ var randomMembers = []member{
 	{"nextLong(long)", nextIn(func(r random, low, high int64) int64 { return r.LongBetween(low, high) }, func([]any) int64 { return 0 })},
 	{"nextLong(long,long)", nextIn(func(r random, low, high int64) int64 { return r.LongBetween(low, high) }, func(args []any) int64 { return args[0].(int64) })},
 	{"nextBoolean()", get(func(r random) any { return r.Bool() })},
+	{"nextFloat(float)", on(func(r random, args []any) (any, error) { return floatIn(r, 0, asFloat32(args[0])) })},
+	{"nextFloat(float,float)", on(func(r random, args []any) (any, error) {
+		return floatIn(r, asFloat32(args[0]), asFloat32(args[1]))
+	})},
 	{"nextFloat()", get(func(r random) any { return r.Float() })},
 	{"nextDouble()", get(func(r random) any { return double(r.Double()) })},
 	{"nextDouble(double)", on(func(r random, args []any) (any, error) { return realIn(r, 0, asFloat64(args[0])) })},

@@ -62,8 +62,8 @@ func canConvert(v any, t *javaType) bool {
 		return true
 	}
 	if items, many := elements(v); many {
-		if s, isSet := v.(*set); isSet && len(items) > 0 && typeName(s.items[0]) == "Entry" {
-			return t.convert != nil && t != typeString // Java knows the elements' type here
+		if s, isSet := v.(*set); isSet && s.entries && t == typeString {
+			return false
 		}
 		a, isArray := v.(*array)
 		return !isArray || a.elem == "Object" || len(items) == 0 || t.elem != nil || canConvert(normal(items[0]), t)
@@ -77,6 +77,9 @@ func canConvert(v any, t *javaType) bool {
 
 // toText converts to String: elements joined by commas; a map has no text.
 func toText(v any, _ *javaType) (any, error) {
+	if s, ok := v.(*set); ok && s.entries {
+		return nil, errNoConversion
+	}
 	if items, ok := elements(v); ok {
 		var w textWriter
 		if err := w.join(items, 0); err != nil {

@@ -119,6 +119,9 @@ func (d directive) only(flags string) error {
 }
 
 func (d directive) plain() (string, error) {
+	if d.precision >= 0 {
+		return "", errors.New("there is no precision here")
+	}
 	if d.conversion == 'n' {
 		if d.width >= 0 || d.flags != "" {
 			return "", errors.New("%n takes no width or flags")
@@ -158,11 +161,14 @@ func (d directive) convert(v any) (string, error) {
 		s, err := d.text(v)
 		return d.pad(s), err
 	case 'd', 'o', 'x':
-		if v == nil {
-			return d.pad("null"), nil
+		if err := d.checkIntegral(); err != nil || v == nil {
+			return d.pad("null"), err
 		}
 		return d.integral(v)
 	case 'e', 'f', 'g', 'a':
+		if d.has(',') && d.conversion == 'e' || d.has('#') && d.conversion == 'g' {
+			return "", errors.New("a flag does not fit")
+		}
 		if v == nil {
 			return d.pad("null"[:min(4, uint(d.precision))]), nil
 		}
@@ -208,20 +214,26 @@ func (d directive) text(v any) (string, error) {
 	return s, nil
 }
 
+func (d directive) checkIntegral() error {
+	switch {
+	case d.precision >= 0:
+		return errors.New("a whole number has no precision")
+	case d.conversion == 'd' && d.has('#'):
+		return errors.New("the flag # does not fit")
+	case d.conversion != 'd' && d.has(','):
+		return errors.New("the flag , does not fit")
+	}
+	return nil
+}
+
 // integral writes whole numbers.
 func (d directive) integral(v any) (string, error) {
-	if d.precision >= 0 {
-		return "", errors.New("a whole number has no precision")
-	}
 	switch v.(type) {
 	case int32, int64, int16, int8, *big.Int:
 	default:
 		return "", fmt.Errorf("%s is no whole number", describe(v))
 	}
 	if d.conversion == 'd' {
-		if d.has('#') {
-			return "", errors.New("the flag # does not fit")
-		}
 		n := asBig(v)
 		return d.signed(new(big.Int).Abs(n).String(), n.Sign() < 0), nil
 	}
@@ -285,17 +297,14 @@ func (d directive) signed(digits string, negative bool) string {
 }
 
 func grouped(digits string) string {
-	whole, fraction, hasFraction := strings.Cut(digits, ".")
+	end := len(digits) - len(strings.TrimLeft(digits, "0123456789"))
+	whole, rest := digits[:end], digits[end:]
 	var parts []string
 	for len(whole) > 3 {
 		parts = append([]string{whole[len(whole)-3:]}, parts...)
 		whole = whole[:len(whole)-3]
 	}
-	whole = strings.Join(append([]string{whole}, parts...), ",")
-	if hasFraction {
-		return whole + "." + fraction
-	}
-	return whole
+	return strings.Join(append([]string{whole}, parts...), ",") + rest
 }
 
 // real writes Doubles and Floats.
@@ -323,18 +332,15 @@ func (d directive) real(v any) (string, error) {
 	case 'f':
 		digits = fixed(abs, precision)
 	case 'e':
-		if d.has(',') {
-			return "", errors.New("the flag , does not fit")
-		}
 		digits = scientific(abs, precision)
 	case 'g':
-		if d.has('#') {
-			return "", errors.New("the flag # does not fit")
-		}
 		digits = general(abs, max(precision, 1))
 	}
-	if d.has('#') && !strings.Contains(digits, ".") {
-		digits += "."
+	if mantissa, exponent, hasExponent := strings.Cut(digits, "e"); d.has('#') && !strings.Contains(digits, ".") {
+		digits = mantissa + "."
+		if hasExponent {
+			digits += "e" + exponent
+		}
 	}
 	return d.signed(digits, math.Signbit(f)), nil
 }

@@ -27,7 +27,7 @@ func newLibrary() *library {
 	value := slices.Concat(toStringMember, identityMembers)
 
 	l.open("java.lang", "String", stringMembers, stringStatics)
-	l.open("java.lang", "Integer", value, numberMembers, comparable("Integer"), integral[int32]("Integer", "int", 32))
+	l.open("java.lang", "Integer", value, numberMembers, comparable("Integer"), integral[int32]("Int", "int", 32), intMembers)
 	l.open("java.lang", "Long", value, numberMembers, comparable("Long"), integral[int64]("Long", "long", 64))
 	l.open("java.lang", "Double", value, numberMembers, comparable("Double"), realMembers, doubleStatics)
 	l.open("java.lang", "Byte", value, numberMembers, comparable("Byte"), byteStatics)

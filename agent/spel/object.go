@@ -163,7 +163,7 @@ var objectGetters = map[objectKind]map[string]func(data any) any{
 	gitTrigger:      with(commonTrigger(), fieldsNamed("hash", "source", "project", "branch", "slug", "action")),
 	pipelineTrigger: with(commonTrigger(), fieldsNamed("parentExecution", "parentPipelineStageId")),
 	authentication: with(fieldsNamed("user"), map[string]func(any) any{
-		"allowedAccounts": func(data any) any { return &set{list(field(data, "allowedAccounts"))} },
+		"allowedAccounts": func(data any) any { return &set{items: list(field(data, "allowedAccounts"))} },
 	}),
 	paused: with(fieldsNamed("pausedBy", "resumedBy"), map[string]func(any) any{
 		"pauseTime":  long("pauseTime"),

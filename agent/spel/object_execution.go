@@ -106,7 +106,7 @@ var stageGetters = map[string]func(*Stage) any{
 	"context":              func(s *Stage) any { return s.context() },
 	"outputs":              func(s *Stage) any { return orEmpty(s.Outputs) },
 	"parentStageId":        func(s *Stage) any { return orNil(s.ParentStageID) },
-	"requisiteStageRefIds": func(s *Stage) any { return &set{anySlice(s.RequisiteStageRefIDs)} },
+	"requisiteStageRefIds": func(s *Stage) any { return &set{items: anySlice(s.RequisiteStageRefIDs)} },
 	"execution":            func(s *Stage) any { return s.execution },
 	"hasSucceeded":         func(s *Stage) any { return statusOf(s.Status) == "SUCCEEDED" },
 	"hasFailed":            func(s *Stage) any { return statusOf(s.Status) == "TERMINAL" },

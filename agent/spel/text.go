@@ -111,10 +111,14 @@ func (w *textWriter) join(items []any, depth int) error {
 			}
 			continue
 		}
-		if item != nil && !hasText(item) {
+		switch u, isUnit := item.(chronoUnit); {
+		case isUnit:
+			w.add(chronoUnits[u].name)
+		case item != nil && !hasText(item):
 			return fmt.Errorf("element %d is %s", i, describe(item))
+		default:
+			w.write(item, depth+1)
 		}
-		w.write(item, depth+1)
 	}
 	return nil
 }

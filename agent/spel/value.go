@@ -45,7 +45,10 @@ type (
 		items []any
 	}
 	// set is an ordered Java Set.
-	set struct{ items []any }
+	set struct {
+		items   []any
+		entries bool // an entrySet(): Java knows that its elements are entries
+	}
 	// collection is what map.values() returns.
 	collection struct{ items []any }
 	// entry is an element of a map's entry set.

@@ -119,7 +119,7 @@ func (r *yamlReader) aggregate(n *yaml.Node) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &set{m.keys}, nil
+		return &set{items: m.keys}, nil
 	default:
 		return nil, fmt.Errorf("line %d: the tag %s is not allowed", n.Line, tag)
 	}

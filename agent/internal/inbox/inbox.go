@@ -70,7 +70,7 @@ func New(o Options) *Inbox {
 // Receipt is what became of an accepted event at once.
 type Receipt struct {
 	EventID string
-	// Duplicate: the event was accepted before; nothing was done again.
+	// Duplicate: the event was accepted before, under that id; nothing was done again.
 	Duplicate bool
 	Started   []Started
 }
@@ -109,7 +109,7 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 	err = tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
 		ReceivedAt: tx.Now(), Body: body})
 	if errors.Is(err, store.ErrExists) {
-		return Receipt{Duplicate: true}, nil
+		return duplicate(tx, key)
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -130,6 +130,15 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 		}
 	}
 	return receipt, nil
+}
+
+// duplicate is the receipt for an event that was accepted before.
+func duplicate(r store.Reader, key string) (Receipt, error) {
+	earlier, err := r.Events(store.EventQuery{Key: key, Limit: 1})
+	if err != nil || len(earlier) == 0 {
+		return Receipt{Duplicate: true}, err
+	}
+	return Receipt{EventID: earlier[0].ID, Duplicate: true}, nil
 }
 
 // settle writes down what a trigger makes of an event and starts the pipeline if it fires.

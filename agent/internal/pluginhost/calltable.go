@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/gennaker/gennaker/plugins/wire"
 )
 
 // callTable holds the calls that one plugin process is working on. A process knows only the tokens of its own calls, and
@@ -19,8 +21,10 @@ type callTable struct {
 // openCall is a step that a plugin is working on.
 type openCall struct {
 	Call
-	names *names
-	log   *logBudget
+	names *wire.Names
+	// accountFields are the config fields that Accounts come from.
+	accountFields []string
+	log           *logBudget
 
 	// ctx ends with the call.
 	ctx    context.Context

@@ -76,7 +76,7 @@ func (s *hostServer) GetAccount(ctx context.Context, in *stagev1.GetAccountReque
 	return ask(s, ctx, in.GetCall(), func(ctx context.Context, call *openCall) (*stagev1.GetAccountResponse, error) {
 		if !slices.Contains(call.Accounts, in.GetName()) {
 			return nil, Refused(fmt.Errorf("the stage does not name this account in %s",
-				strings.Join(call.names.fields, ", ")))
+				strings.Join(call.accountFields, ", ")))
 		}
 		return s.services.Account(ctx, call.Call, in.GetName())
 	})
@@ -122,7 +122,7 @@ type masterQuestion interface {
 func askMaster[In masterQuestion, Out any](s *hostServer, ctx context.Context, in In,
 	answer func(context.Context, Call, In) (Out, error)) (Out, error) {
 	return ask(s, ctx, in.GetCall(), func(ctx context.Context, call *openCall) (Out, error) {
-		if !call.names.mentions(in.GetMaster()) {
+		if !call.names.Mention(in.GetMaster()) {
 			var nothing Out
 			return nothing, Refused(fmt.Errorf("neither the stage nor the configuration of plugin %q names this master",
 				call.Plugin))

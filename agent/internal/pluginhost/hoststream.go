@@ -18,7 +18,7 @@ func (s *hostServer) OpenArtifact(in *stagev1.OpenArtifactRequest, stream grpc.S
 		return s.sendBlob(in.GetCall(), artifact.GetBlob(), stream)
 	}
 	return s.exchange(stream.Context(), in.GetCall(), func(ctx context.Context, call *openCall) error {
-		if account := artifact.GetArtifactAccount(); account != "" && !call.names.mentions(account) {
+		if account := artifact.GetArtifactAccount(); account != "" && !call.names.Mention(account) {
 			return Refused(fmt.Errorf("neither the stage nor an artifact it sees names the account %q", account))
 		}
 		body, err := s.services.OpenArtifact(ctx, call.Call, artifact)

@@ -87,8 +87,12 @@ func (i *instance) withCall(ctx context.Context, t StageType, request *stagev1.R
 	call func(ctx context.Context, in *stagev1.RunRequest) error) error {
 	in := proto.Clone(request).(*stagev1.RunRequest)
 	in.Type = t.Type
-	open := &openCall{names: newNames(in, t, i.plugin.Config), log: newLogBudget(i.host.limits)}
-	open.Call = callOf(i.plugin.Name, in, open.names.accountsInFields())
+	open := &openCall{
+		names:         wire.NewNames(in, t.AccountFields, i.plugin.Config),
+		accountFields: t.AccountFields,
+		log:           newLogBudget(i.host.limits),
+	}
+	open.Call = callOf(i.plugin.Name, in, open.names.Accounts())
 
 	limit := t.MaxStep + i.grace
 	limited, cancel := context.WithTimeout(ctx, limit)
@@ -140,19 +144,22 @@ func (i *instance) reportDropped(ctx context.Context, call *openCall) {
 // callError says what the failure of a call means. caller is the context of whoever asked, limited the one of the call.
 func (i *instance) callError(caller, limited context.Context, stageType string, limit time.Duration, err error) error {
 	answer := status.Convert(err)
+	i.settle(limited, answer.Code())
 	switch {
 	case caller.Err() != nil:
 		return fmt.Errorf("plugin %q: stage type %q: %w", i.plugin.Name, stageType, context.Cause(caller))
-	case limited.Err() != nil:
-		// It holds on to a step that has to end: only the end of the process stops it for certain.
-		i.process.Abort()
-		i.awaitExit()
-		return i.failure(stageType, ErrDeadline, fmt.Sprintf("no answer within %s; the plugin's process was killed", limit))
-	case i.hasExited(answer.Code()):
+	case i.exited():
 		return i.failure(stageType, ErrGone, fmt.Sprintf("the plugin's process ended (%s) during the call",
 			i.process.ExitReason()))
+	case limited.Err() != nil:
+		// It holds on to a step that has to end: only the end of the process stops it for certain.
+		i.abort()
+		return i.failure(stageType, ErrDeadline, fmt.Sprintf("no answer within %s; the plugin's process was killed", limit))
 	}
 	switch answer.Code() {
+	case codes.Canceled:
+		i.abort()
+		return i.failure(stageType, ErrGone, "the call was cut off; the plugin's process was killed")
 	case codes.DeadlineExceeded:
 		return i.failure(stageType, ErrDeadline, answer.Message())
 	case codes.Unavailable:
@@ -168,13 +175,31 @@ func (i *instance) callError(caller, limited context.Context, stageType string, 
 	return i.failure(stageType, ErrContract, fmt.Sprintf("it answered %s: %s", answer.Code(), answer.Message()))
 }
 
-// hasExited reports whether the process is gone. When the connection broke, the news of that may be on its way.
-func (i *instance) hasExited(code codes.Code) bool {
+// settle gives the reason of a broken call time to show: the news that the process has ended may be on its way, and the
+// plugin's side of gRPC may have noticed the end of the call's time first.
+func (i *instance) settle(limited context.Context, code codes.Code) {
 	switch code {
-	case codes.Unavailable, codes.Internal, codes.Canceled, codes.Unknown:
-		return i.awaitExit()
+	case codes.Canceled, codes.Internal, codes.Unavailable, codes.Unknown:
+	default:
+		return
 	}
-	return i.exited()
+	notice, cancel := context.WithTimeout(limited, exitNotice)
+	defer cancel()
+	select {
+	case <-i.process.Exited():
+	case <-notice.Done():
+	}
+}
+
+// abort ends the process.
+func (i *instance) abort() {
+	i.process.Abort()
+	notice := time.NewTimer(exitNotice)
+	defer notice.Stop()
+	select {
+	case <-i.process.Exited():
+	case <-notice.C:
+	}
 }
 
 func (i *instance) exited() bool {
@@ -182,18 +207,6 @@ func (i *instance) exited() bool {
 	case <-i.process.Exited():
 		return true
 	default:
-		return false
-	}
-}
-
-// awaitExit waits up to exitNotice for the end of the process, and reports whether it came.
-func (i *instance) awaitExit() bool {
-	notice := time.NewTimer(exitNotice)
-	defer notice.Stop()
-	select {
-	case <-i.process.Exited():
-		return true
-	case <-notice.C:
 		return false
 	}
 }

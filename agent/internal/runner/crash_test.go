@@ -97,6 +97,7 @@ func TestStaleClaim(t *testing.T) {
 		t.Errorf("checkpoint under a void claim: found %v, expected %v", err, store.ErrStale)
 	}
 	close(release)
+	one.eventually("done with its step", func() bool { return one.runner.Stats().FreeSteps == 64 })
 	one.stop()
 	expect(t, "statuses after the dead one's result", statuses(two.execution(id)), "RUNNING 1=RUNNING")
 	close(second)

@@ -72,7 +72,7 @@ func (r *Runner) look(ctx context.Context) (time.Duration, error) {
 	if until := r.soonest.Sub(now); until > 0 {
 		pause = min(pause, until)
 	}
-	r.timer, r.soonest = now.Add(pause), time.Time{}
+	r.timer = now.Add(pause)
 	r.mu.Unlock()
 	for _, id := range ids {
 		r.give(ctx, id)
@@ -121,8 +121,11 @@ func (r *Runner) turned(executionID string, due time.Time, err error) {
 	defer r.mu.Unlock()
 	if err == nil {
 		delete(r.failing, executionID)
+		if now := time.Now(); !due.IsZero() && (!r.soonest.After(now) || due.Before(r.soonest)) {
+			r.soonest = due
+		}
 		if !due.IsZero() && due.Before(r.timer) {
-			r.timer, r.soonest = due, due
+			r.timer = due
 			r.signal()
 		}
 		return

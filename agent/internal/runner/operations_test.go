@@ -8,12 +8,16 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/spinnaker"
+	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
 )
 
 func expectRefusal(t *testing.T, what string, err error, status int, text string) {
@@ -195,10 +199,52 @@ func TestPanicInATurn(t *testing.T) {
 	})
 	bad := b.launch(pipeline(t, `{"application":"shop","name":"bad","stages":[{"type":"wait"}]}`), nil)
 	b.until(bad, "tried", func(*engine.Execution) bool { return b.runner.Stats().FailedTurns > 0 })
-	expect(t, "a good one", statuses(b.ended(b.launch(pipeline(t, threeWaits), nil))), "SUCCEEDED 1=SUCCEEDED 2=SUCCEEDED 3=SUCCEEDED")
+	const good = 20
+	for range good {
+		expect(t, "a good one", statuses(b.ended(b.launch(pipeline(t, threeWaits), nil))), "SUCCEEDED 1=SUCCEEDED 2=SUCCEEDED 3=SUCCEEDED")
+	}
 	expect(t, "the bad one", string(b.execution(bad).Status), "RUNNING")
 	stats := b.runner.Stats()
-	if stats.Ended[spinnaker.Succeeded] != 1 || stats.Turns == 0 || stats.FreeSteps == 0 {
+	if stats.Ended[spinnaker.Succeeded] != good || stats.Turns < good || stats.FreeSteps == 0 || stats.FailedTurns > good/2 {
 		t.Errorf("stats: found %+v", stats)
 	}
+}
+
+// TestPatchBetweenSteps: a step that has seen what a user set is not done again for it.
+func TestPatchBetweenSteps(t *testing.T) {
+	var steps atomic.Int32
+	seen := make(chan string, 8)
+	b := start(t, openStore(t), &plugins{run: func(_ context.Context, request *stagev1.RunRequest) (*stagev1.RunResponse, error) {
+		steps.Add(1)
+		seen <- member(t, request.GetConfigJson(), "tag")
+		return &stagev1.RunResponse{Status: stagev1.Status_STATUS_RUNNING, RequeueAfter: durationpb.New(time.Hour)}, nil
+	}})
+	id := b.launch(pipeline(t, oneWork), nil)
+	expect(t, "tag in the first step", <-seen, "")
+	waiting := func(ex *engine.Execution) bool {
+		return ex.Work[ex.Stages[0].ID].Due.After(time.Now().Add(time.Minute))
+	}
+	ex := b.until(id, "between two steps", waiting)
+	if err := b.runner.Patch(t.Context(), id, ex.Stages[0].ID, "ann", map[string]any{"tag": "1.5"}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "tag in the second step", <-seen, `"1.5"`)
+	b.until(id, "between two steps again", waiting)
+	if n := steps.Load(); n != 2 {
+		t.Errorf("%d steps were done, expected 2", n)
+	}
+}
+
+// TestLateCandidateHidesNothing: stages are looked at in time although somebody else's work is late.
+func TestLateCandidateHidesNothing(t *testing.T) {
+	s := openStore(t)
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		return tx.AddCandidate(store.Candidate{ID: "late", EventID: "e", Due: tx.Now().Add(-time.Minute), Deadline: tx.Now().Add(time.Hour)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, s, &plugins{}, func(o *runner.Options) { o.Poll = time.Hour })
+	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"type":"wait","waitTime":"0.1"}]}`), nil))
+	expect(t, "statuses", statuses(ex), "SUCCEEDED 0=SUCCEEDED")
 }

@@ -115,7 +115,7 @@ type Runner struct {
 	missing map[store.StageRef]time.Time
 	// timer is when the loop looks for work at the latest.
 	timer time.Time
-	// soonest is when a turn found its execution due again, if that is before timer. The store's own answer may be
+	// soonest is the earliest time to come at which a turn found its execution due again. The store's own answer may be
 	// hidden by work of others that is late.
 	soonest time.Time
 	// open says that steps may begin: from when Run begins to when it is to end.

@@ -110,7 +110,10 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, store: s, runner: r}
+	b := &bench{t: t, store: s, runner: r, stop: func() {}}
+	if options.Poll < 0 {
+		return b // a runner that does not run: turns are only those of user operations
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
@@ -176,6 +179,21 @@ func (b *bench) until(id, what string, condition func(*engine.Execution) bool) *
 		case <-deadline:
 			shown, _ := json.MarshalIndent(ex, "", " ")
 			b.t.Fatalf("execution %s is not %s after 20 s:\n%s", id, what, shown)
+		}
+	}
+}
+
+// eventually waits for a condition.
+func (b *bench) eventually(what string, condition func() bool) {
+	b.t.Helper()
+	deadline := time.After(20 * time.Second)
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	for !condition() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			b.t.Fatalf("the runner is not %s after 20 s", what)
 		}
 	}
 }

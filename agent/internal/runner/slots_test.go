@@ -132,3 +132,19 @@ func TestRestartWaitsForASlot(t *testing.T) {
 	b.judge(first, "continue")
 	expect(t, "statuses", statuses(b.ended(first)), "SUCCEEDED 1=SUCCEEDED")
 }
+
+// TestSlotIsTakenAtOnce: an execution that was given the slot holds it before it has taken a step.
+func TestSlotIsTakenAtOnce(t *testing.T) {
+	b := start(t, openStore(t), &plugins{}, func(o *runner.Options) { o.Poll = -1 })
+	p := limited(t, `"limitConcurrent":true`)
+	first, second := b.launch(p, nil), b.launch(p, nil)
+	ex := b.execution(first)
+	if err := b.runner.Patch(t.Context(), first, ex.Stages[0].ID, "ann", map[string]any{"judgmentStatus": "continue"}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "first", string(b.execution(first).Status), "SUCCEEDED")
+	expect(t, "second", string(b.execution(second).Status), "NOT_STARTED")
+	if third := b.launch(p, nil); !b.execution(third).Waiting {
+		t.Error("a third execution took the slot that the second was given")
+	}
+}

@@ -5,13 +5,18 @@ type object = map[string]any
 
 // BakeStage bakes the chart with the image of the build.
 func (w *World) BakeStage() object {
+	overrides := object{
+		"image.repository":      `${trigger["properties"]["imageName"]}`,
+		"ingress.hosts[0].host": "shipit-stage.example.com",
+	}
+	if w.Cluster != nil && w.Cluster.Own() {
+		// Real Pods are probed: where PublicImage answers.
+		overrides["app.listenPort"], overrides["probes.liveness"], overrides["probes.readiness"] = "80", "/", "/"
+	}
 	return object{"refId": "1", "requisiteStageRefIds": []string{}, "type": "bakeManifest", "name": "Bake", "cloudProvider": "kubernetes",
 		"templateRenderer": "HELM3", "outputName": "shipit-staging", "namespace": Namespace,
 		"inputArtifacts": []object{{"id": "chart", "account": "gh"}, {"id": "values", "account": "gh"}},
-		"overrides": object{
-			"image.repository":      `${trigger["properties"]["imageName"]}`,
-			"ingress.hosts[0].host": "shipit-stage.example.com",
-		},
+		"overrides":      overrides,
 		"expectedArtifacts": []object{{"id": "baked", "displayName": "kube-templates.yaml", "usePriorArtifact": false, "useDefaultArtifact": false,
 			"matchArtifact": object{"type": "embedded/base64", "name": "kube-templates.yaml", "artifactAccount": "embedded-artifact"}}},
 	}

@@ -20,8 +20,8 @@ const (
 	BuildJob    = "shipitclicker/job/staging"
 	SmokeJob    = "shipitclicker/job/smoke"
 	SemVer      = "0.5.3"
-	// PublicImage is deployed where nothing can be pushed.
-	PublicImage = "registry.k8s.io/pause:3.10"
+	// PublicImage is deployed where nothing can be pushed: any web server does.
+	PublicImage = "docker.io/library/nginx:1.27-alpine"
 )
 
 // Options say how a World is made.
