@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // directive is one % of a format string (java.util.Formatter).
@@ -201,7 +202,11 @@ func (d directive) text(v any) (string, error) {
 		case char:
 			s = c.text()
 		case int32, int16, int8:
-			s = string(rune(asInt32(c)))
+			r := rune(asInt32(c))
+			if r < 0 || r > utf8.MaxRune {
+				return "", fmt.Errorf("%d is no character", r)
+			}
+			s = string(r)
 		default:
 			return "", fmt.Errorf("%s is no character", describe(v))
 		}

@@ -9,12 +9,9 @@ import (
 
 // Changes says what Advance did to an execution, as far as others must learn of it.
 type Changes struct {
-	// Started: the execution left NOT_STARTED for RUNNING.
-	Started bool
-	// Completed: the execution ended. It is set once in an execution's life, and again after each restart.
+	// Completed: the execution ended, and its slot is free for another one of its pipeline. It is set once in an
+	// execution's life, and once more after each restart.
 	Completed bool
-	// FreedSlot: the execution ended or was parked no longer, so that another one of its pipeline may start.
-	FreedSlot bool
 	// Notifications are what senders and other pipelines may want to hear of, in order.
 	Notifications []Notification
 	// Refused are the events that were not allowed in the state they met.

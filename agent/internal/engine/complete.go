@@ -146,7 +146,6 @@ func (a *advance) finish(final spinnaker.Status) {
 	ex.EndTime = spinnaker.MillisOf(a.now)
 	ex.Waiting = false
 	a.changes.Completed = true
-	a.changes.FreedSlot = true
 	switch final {
 	case spinnaker.Succeeded:
 		a.notify("orca:pipeline:complete", "")

@@ -25,7 +25,6 @@ func (a *advance) startExecution() {
 		return
 	}
 	ex.Status = spinnaker.Running
-	a.changes.Started = true
 	a.notify("orca:pipeline:starting", "")
 	a.startReady()
 }
