@@ -50,13 +50,16 @@ func noProperty(pos int, target any, name string) *Error {
 
 // onNull is the error of reading something from null.
 func onNull(n node, code Code, name string) *Error {
-	e := failure(n.position(), code, "null has no %s", name).suggest(`use "?." to read on only where there is something, or "?:" for a default`)
+	e := failure(n.position(), code, "null has no %s", name).suggest(`write "?." or "?:" if it may be missing`)
 	e.missing = &missing{name: name}
 	return e
 }
 
 // describeOwner names a value whose content is not worth showing.
 func describeOwner(v any) string {
+	if m, ok := v.(*scope); ok && m.root {
+		return "the context"
+	}
 	if isMap(v) {
 		return "the map"
 	}

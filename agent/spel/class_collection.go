@@ -28,7 +28,7 @@ var (
 	// identityMembers are for classes that define equals and hashCode.
 	identityMembers = []member{
 		{"equals(Object)", anything(func(v any, args []any) (any, error) { return javaEquals(v, args[0]), nil })},
-		{"hashCode()", anything(func(v any, _ []any) (any, error) { return hashOf(v, 0), nil })},
+		{"hashCode()", anything(func(v any, _ []any) (any, error) { return hashOf(v), nil })},
 	}
 
 	collectionMembers = []member{
@@ -40,7 +40,8 @@ var (
 			if !ok {
 				return nil, errors.New("the argument is null")
 			}
-			return containsAll(items, wanted), nil
+			var w walk
+			return w.containsAll(items, wanted), nil
 		})},
 	}
 
@@ -114,10 +115,14 @@ func hashString(s string) int32 {
 }
 
 // hashOf is Java's hashCode.
-func hashOf(v any, depth int) int32 {
-	if depth > maxDataDepth {
-		panic(tooDeep)
-	}
+func hashOf(v any) int32 {
+	var w walk
+	return w.hash(v)
+}
+
+func (w *walk) hash(v any) int32 {
+	w.enter()
+	defer w.leave()
 	switch v := v.(type) {
 	case nil:
 		return 0
@@ -141,11 +146,11 @@ func hashOf(v any, depth int) int32 {
 	case *big.Int:
 		return hashBig(v)
 	case entry:
-		return hashOf(v.key, depth+1) ^ hashOf(v.value, depth+1)
+		return w.hash(v.key) ^ w.hash(v.value)
 	case []any:
 		h := int32(1)
 		for _, item := range v {
-			h = 31*h + hashOf(normal(item), depth+1)
+			h = 31*h + w.hash(normal(item))
 		}
 		return h
 	case hasher:
@@ -154,13 +159,13 @@ func hashOf(v any, depth int) int32 {
 	sum := int32(0)
 	if isMap(v) {
 		for k, value := range mapEntries(v) {
-			sum += hashOf(entry{k, value}, depth+1)
+			sum += w.hash(entry{k, value})
 		}
 		return sum
 	}
 	items, _ := elements(v)
 	for _, item := range items {
-		sum += hashOf(normal(item), depth+1)
+		sum += w.hash(normal(item))
 	}
 	return sum
 }

@@ -19,7 +19,7 @@ func (d date) javaClass() string { return "Date" }
 func (d date) time() time.Time   { return time.UnixMilli(int64(d)).UTC() }
 func (d date) text() string      { return d.time().Format("Mon Jan 02 15:04:05 UTC 2006") }
 func (d date) exported() any     { return int64(d) }
-func (d date) hash() int32       { return hashOf(int64(d), 0) }
+func (d date) hash() int32       { return hashOf(int64(d)) }
 
 func (d date) compareTo(other any) (int, bool) {
 	o, ok := other.(date)

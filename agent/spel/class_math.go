@@ -195,6 +195,9 @@ var neighbours = []member{
 	{"static nextAfter(double,double)", real2(math.Nextafter)},
 	{"static nextAfter(float,double)", pure(func(args []any) any {
 		a, toward := args[0].(float32), float64(args[1].(double))
+		if float64(a) == toward {
+			return a
+		}
 		return math.Nextafter32(a, float32(math.Inf(2*b2i(toward > float64(a))-1)))
 	})},
 	{"static ulp(double)", real1(func(a float64) float64 { return math.Nextafter(math.Abs(a), math.Inf(1)) - math.Abs(a) })},

@@ -113,7 +113,7 @@ func integral[T int32 | int64](kind, t string, width int) []member {
 		{"static sum(" + t + "," + t + ")", two(func(a, b T) any { return a + b })},
 		{"static compare(" + t + "," + t + ")", two(func(a, b T) any { return integer(cmp.Compare(a, b)) })},
 		{"static signum(" + t + ")", one(func(a T) any { return integer(cmp.Compare(a, 0)) })},
-		{"static hashCode(" + t + ")", one(func(a T) any { return hashOf(a, 0) })},
+		{"static hashCode(" + t + ")", one(func(a T) any { return hashOf(a) })},
 		{"static bitCount(" + t + ")", one(func(a T) any { return integer(bits.OnesCount64(unsigned(a))) })},
 		{"static highestOneBit(" + t + ")", one(func(a T) any {
 			if a == 0 {
@@ -221,7 +221,7 @@ var doubleStatics = []member{
 	{"static doubleToLongBits(double)", pure(func(args []any) any { return int64(math.Float64bits(asFloat64(args[0]))) })},
 	{"static doubleToRawLongBits(double)", pure(func(args []any) any { return int64(math.Float64bits(asFloat64(args[0]))) })},
 	{"static longBitsToDouble(long)", pure(func(args []any) any { return double(math.Float64frombits(uint64(args[0].(int64)))) })},
-	{"static hashCode(double)", pure(func(args []any) any { return hashOf(args[0], 0) })},
+	{"static hashCode(double)", pure(func(args []any) any { return hashOf(args[0]) })},
 	{"new(double)", pure(func(args []any) any { return args[0] })},
 	{"new(String)", static(func(args []any) (any, error) { return parseDouble(args[0]) })},
 }
@@ -349,7 +349,7 @@ var booleanMembers = []member{
 	{"static valueOf(String)", pure(func(args []any) any { return isTrue(args[0]) })},
 	{"static valueOf(boolean)", pure(func(args []any) any { return args[0] })},
 	{"static toString(boolean)", pure(func(args []any) any { return toString(args[0]) })},
-	{"static hashCode(boolean)", pure(func(args []any) any { return hashOf(args[0], 0) })},
+	{"static hashCode(boolean)", pure(func(args []any) any { return hashOf(args[0]) })},
 	{"static compare(boolean,boolean)", pure(func(args []any) any { return integer(b2i(args[0].(bool)) - b2i(args[1].(bool))) })},
 	{"static logicalAnd(boolean,boolean)", logical(func(a, b bool) bool { return a && b })},
 	{"static logicalOr(boolean,boolean)", logical(func(a, b bool) bool { return a || b })},
@@ -387,7 +387,7 @@ var byteStatics = []member{
 		return integer(int(uint8(args[0].(int8))) - int(uint8(args[1].(int8))))
 	})},
 	{"static compare(byte,byte)", pure(func(args []any) any { return integer(int(args[0].(int8)) - int(args[1].(int8))) })},
-	{"static hashCode(byte)", pure(func(args []any) any { return hashOf(args[0], 0) })},
+	{"static hashCode(byte)", pure(func(args []any) any { return hashOf(args[0]) })},
 	{"new(byte)", pure(func(args []any) any { return args[0] })},
 	{"new(String)", static(func(args []any) (any, error) { return parseByte(args[0], 10) })},
 }

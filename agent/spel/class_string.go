@@ -384,7 +384,7 @@ func join(separator any, items []any) (any, error) {
 		}
 		switch item = normal(item); item.(type) {
 		case nil, string, status:
-			w.write(item, 0)
+			w.write(item)
 		default:
 			return nil, fmt.Errorf("element %d is %s, not a text", i, describe(item))
 		}

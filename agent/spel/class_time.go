@@ -69,13 +69,13 @@ func (d localDate) instantOf() time.Time     { return d.Time }
 func (d localDateTime) instantOf() time.Time { return d.Time }
 
 func (i instant) hash() int32 {
-	return hashOf(i.Unix(), 0) + 51*int32(i.Nanosecond())
+	return hashOf(i.Unix()) + 51*int32(i.Nanosecond())
 }
 func (d localDate) hash() int32 {
 	return int32(d.Year())&^0x7ff ^ (int32(d.Year())<<11 + int32(d.Month())<<6 + int32(d.Day()))
 }
 func (d localDateTime) hash() int32 {
-	return localDate{d.Time}.hash() ^ hashOf(d.UnixNano()%dayNanos, 0)
+	return localDate(d).hash() ^ hashOf(d.UnixNano()%dayNanos)
 }
 
 func (i instant) compareTo(other any) (int, bool) {

@@ -69,7 +69,7 @@ var localDateMembers = [][]member{
 		})},
 		{"lengthOfYear()", get(func(d localDate) any { return integer(yearLength(d.Time)) })},
 		{"toEpochDay()", get(func(d localDate) any { return floorDiv(d.Unix(), 86400) })},
-		{"atStartOfDay()", get(func(d localDate) any { return localDateTime{d.Time} })},
+		{"atStartOfDay()", get(func(d localDate) any { return localDateTime(d) })},
 		{"atTime(int,int)", on(atTime)},
 		{"atTime(int,int,int)", on(atTime)},
 		{"atTime(int,int,int,int)", on(atTime)},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -198,6 +199,9 @@ func (u chronoUnit) between(from temporal, to any) (any, error) {
 	if unit := chronoUnits[u]; unit.months > 0 {
 		return monthsBetween(a, b) / unit.months, nil
 	}
+	if _, ok := from.(instant); ok && u == millis {
+		return b.UnixMilli() - a.UnixMilli(), nil // each is cut first
+	}
 	return unitsBetween(a, b, chronoUnits[u].length)
 }
 
@@ -214,34 +218,15 @@ func monthsBetween(a, b time.Time) int64 {
 	return n
 }
 
+// unitsBetween counts whole units, cut toward zero.
 func unitsBetween(a, b time.Time, unit time.Duration) (any, error) {
-	seconds, nanos := b.Unix()-a.Unix(), int64(b.Nanosecond()-a.Nanosecond())
-	if unit < time.Second {
-		high, low := bits.Mul64(uint64(abs(seconds)), uint64(time.Second/unit))
-		if high != 0 || low > math.MaxInt64-uint64(time.Second) {
-			return nil, errOutOfRange
-		}
-		total := int64(low)
-		if seconds < 0 {
-			total = -total
-		}
-		return total + floorDiv(nanos, int64(unit)) + correction(total, nanos, unit), nil
+	total := new(big.Int).Mul(big.NewInt(b.Unix()-a.Unix()), big.NewInt(int64(time.Second)))
+	total.Add(total, big.NewInt(int64(b.Nanosecond()-a.Nanosecond())))
+	total.Quo(total, big.NewInt(int64(unit)))
+	if !total.IsInt64() {
+		return nil, errOutOfRange
 	}
-	// Whole seconds toward zero, so that the rest cuts toward zero too.
-	if seconds > 0 && nanos < 0 {
-		seconds--
-	} else if seconds < 0 && nanos > 0 {
-		seconds++
-	}
-	return seconds / int64(unit/time.Second), nil
-}
-
-// correction moves a floored count toward zero.
-func correction(total, nanos int64, unit time.Duration) int64 {
-	if total < 0 && nanos%int64(unit) != 0 {
-		return 1
-	}
-	return 0
+	return total.Int64(), nil
 }
 
 var chronoUnitMembers = []member{
@@ -352,8 +337,11 @@ func zoneOffset(s string) (int, error) {
 	if len(digits) == 1 {
 		digits = "0" + digits
 	}
+	if len(digits)%2 != 0 || len(digits) == 0 || len(digits) > 6 {
+		return 0, errors.New("no offset")
+	}
 	n, err := strconv.Atoi((digits + "0000")[:6])
-	if err != nil || len(digits)%2 != 0 || len(digits) > 6 || n < 0 || n > 180000 {
+	if err != nil || n < 0 || n > 180000 {
 		return 0, errors.New("no offset")
 	}
 	offset := n/10000*3600 + n/100%100*60 + n%100

@@ -28,7 +28,7 @@ func (u uuid) text() string {
 
 func (u uuid) high() int64 { return int64(binary.BigEndian.Uint64(u[:8])) }
 func (u uuid) low() int64  { return int64(binary.BigEndian.Uint64(u[8:])) }
-func (u uuid) hash() int32 { return hashOf(u.high()^u.low(), 0) }
+func (u uuid) hash() int32 { return hashOf(u.high() ^ u.low()) }
 
 // compareTo compares the halves as signed numbers, as Java does.
 func (u uuid) compareTo(other any) (int, bool) {

@@ -142,6 +142,16 @@ func looseEquals(x, y any) bool {
 // javaEquals is Java's equals: kinds of number matter, lists are compared
 // element by element, maps by entries, arrays by content.
 func javaEquals(x, y any) bool {
+	if s, ok := x.(string); ok {
+		return s == y
+	}
+	var w walk
+	return w.equal(x, y)
+}
+
+func (w *walk) equal(x, y any) bool {
+	w.enter()
+	defer w.leave()
 	switch x := x.(type) {
 	case nil:
 		return y == nil
@@ -156,52 +166,61 @@ func javaEquals(x, y any) bool {
 	case *big.Int:
 		y, ok := y.(*big.Int)
 		return ok && x.Cmp(y) == 0
-	case []any:
-		y, ok := y.([]any)
-		return ok && slices.EqualFunc(x, y, equalElements)
-	case *array:
-		y, ok := y.(*array)
-		return ok && slices.EqualFunc(x.items, y.items, equalElements)
-	case *set:
-		y, ok := y.(*set)
-		return ok && len(x.items) == len(y.items) && containsAll(y.items, x.items)
 	case *collection:
 		return any(x) == y
 	case entry:
 		y, ok := y.(entry)
-		return ok && javaEquals(x.key, y.key) && javaEquals(x.value, y.value)
-	case map[string]any, *Map, *scope:
-		return isMap(y) && equalMaps(x, y)
+		return ok && w.equal(x.key, y.key) && w.equal(x.value, y.value)
+	case *set:
+		y, ok := y.(*set)
+		return ok && len(x.items) == len(y.items) && w.containsAll(y.items, x.items)
 	case *object:
 		y, ok := y.(*object)
-		return ok && x.kind == y.kind && javaEquals(x.data, y.data)
+		return ok && x.kind == y.kind && w.equal(x.data, y.data)
 	case comparer:
 		c, ok := x.compareTo(y)
 		return ok && c == 0
 	}
+	if isMap(x) {
+		return isMap(y) && w.equalMaps(x, y)
+	}
+	if items, ok := elements(x); ok {
+		others, ok := elements(y)
+		_, xArray := x.(*array)
+		_, yArray := y.(*array)
+		_, yList := y.([]any)
+		return ok && (xArray && yArray || !xArray && yList) && slices.EqualFunc(items, others, func(a, b any) bool {
+			return w.equal(normal(a), normal(b))
+		})
+	}
 	return x == y
 }
 
-func equalElements(x, y any) bool { return javaEquals(normal(x), normal(y)) }
-
-func equalMaps(x, y any) bool {
+func (w *walk) equalMaps(x, y any) bool {
 	if mapLen(x) != mapLen(y) {
 		return false
 	}
 	for k, v := range mapEntries(x) {
-		if w, ok := mapGet(y, k); !ok || !javaEquals(v, w) {
+		if other, ok := mapGet(y, k); !ok || !w.equal(v, other) {
 			return false
 		}
 	}
 	return true
 }
 
+func equalElements(x, y any) bool { return javaEquals(normal(x), normal(y)) }
+
 func contains(items []any, v any) bool {
-	return slices.ContainsFunc(items, func(item any) bool { return equalElements(item, v) })
+	var w walk
+	return w.contains(items, v)
 }
 
-func containsAll(items, wanted []any) bool {
-	return !slices.ContainsFunc(wanted, func(v any) bool { return !contains(items, normal(v)) })
+func (w *walk) contains(items []any, v any) bool {
+	return slices.ContainsFunc(items, func(item any) bool { return w.equal(normal(item), v) })
+}
+
+func (w *walk) containsAll(items, wanted []any) bool {
+	return !slices.ContainsFunc(wanted, func(v any) bool { return !w.contains(items, normal(v)) })
 }
 
 func (n *betweenNode) eval(s *state, active any) (any, error) {

@@ -44,15 +44,28 @@ func convert(v any, t *javaType) (any, error) {
 	case many && t.name != "String" && t.elem == nil && t.name != "Collection" && t.name != "List":
 		return convertFirst(items, t)
 	}
-	return t.convert(v, t)
+	converted, err := t.convert(v, t)
+	if err == nil && converted == nil && t.primitive {
+		return nil, fmt.Errorf("an empty text is no %s", t.name)
+	}
+	return converted, err
 }
 
-// convertFirst stands the first element in for a list.
+// convertFirst stands the first element in for a list, or that of a list which
+// is its first element, and so on.
 func convertFirst(items []any, t *javaType) (any, error) {
-	if len(items) == 0 {
-		return convert(nil, t)
+	for range maxDataDepth {
+		if len(items) == 0 {
+			return convert(nil, t)
+		}
+		first := normal(items[0])
+		nested, ok := elements(first)
+		if !ok {
+			return convert(first, t)
+		}
+		items = nested
 	}
-	return convert(normal(items[0]), t)
+	panic(tooDeep)
 }
 
 // canConvert reports whether a conversion exists for the value's class,
@@ -82,7 +95,7 @@ func toText(v any, _ *javaType) (any, error) {
 	}
 	if items, ok := elements(v); ok {
 		var w textWriter
-		if err := w.join(items, 0); err != nil {
+		if err := w.join(items); err != nil {
 			return nil, err
 		}
 		return w.String(), nil
@@ -125,7 +138,8 @@ func toBoolean(v any, _ *javaType) (any, error) {
 // javaTrim is what String.trim cuts.
 func javaTrim(r rune) bool { return r <= ' ' }
 
-// toInteger converts to the integer kinds, which the type's class names.
+// toInteger converts to the integer kinds, which the type's class names. Here
+// and below an empty text becomes null.
 func toInteger(v any, t *javaType) (any, error) {
 	switch n := v.(type) {
 	case string:
@@ -187,7 +201,7 @@ func inRange(n int64, t *javaType) (any, error) {
 func parseInteger(s string, t *javaType) (any, error) {
 	digits := trimAllSpace(s)
 	if s == "" {
-		return nil, emptyFor(t)
+		return nil, nil
 	}
 	base, sign := 10, ""
 	rest := digits
@@ -212,15 +226,6 @@ func parseInteger(s string, t *javaType) (any, error) {
 	return inRange(n.Int64(), t)
 }
 
-// emptyFor is what becomes of the empty string: null, which a primitive cannot
-// be.
-func emptyFor(t *javaType) error {
-	if t.primitive {
-		return fmt.Errorf("an empty string is no %s", t.name)
-	}
-	return nil
-}
-
 func trimAllSpace(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -239,7 +244,7 @@ func toReal(v any, t *javaType) (any, error) {
 	switch n := v.(type) {
 	case string:
 		if n == "" {
-			return nil, emptyFor(t)
+			return nil, nil
 		}
 		var err error
 		if f, err = parseReal(trimAllSpace(n), bits); err != nil {
@@ -286,11 +291,11 @@ func parseReal(s string, bits int) (float64, error) {
 	return f, nil
 }
 
-func toCharacter(v any, t *javaType) (any, error) {
+func toCharacter(v any, _ *javaType) (any, error) {
 	switch n := v.(type) {
 	case string:
 		if n == "" {
-			return nil, emptyFor(t)
+			return nil, nil
 		}
 		if units := utf16Units(n); len(units) == 1 {
 			return char(units[0]), nil

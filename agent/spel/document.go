@@ -2,6 +2,8 @@ package spel
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,14 +16,25 @@ import (
 // and numbers are json.Number.
 func (e *Engine) EvalDocument(ctx context.Context, doc any, env *Env) (any, *Summary) {
 	_, ordered := doc.(*Map)
-	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}, exporter: exporter{ordered: ordered}}
-	return w.value(doc, nil), w.summary
+	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}, exporter: newExporter(ordered)}
+	var err error
+	result := func() any {
+		defer catchLimit(&err)
+		v, _ := w.value(doc, nil)
+		return v
+	}()
+	if err != nil { // the document as a whole is too much; nobody can write it as JSON either
+		w.path = nil
+		w.fail("", outcome{key: "document", err: asError(err, "")}, nil)
+		return doc, w.summary
+	}
+	return result, w.summary
 }
 
 // EvalTemplate evaluates one string with ${...} parts. If it fails, or is null,
 // the value is the string as it was and the summary says why.
 func (e *Engine) EvalTemplate(ctx context.Context, text string, env *Env) (Value, *Summary) {
-	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}}
+	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}, exporter: newExporter(false)}
 	if !strings.Contains(text, opening) {
 		return Value{text}, w.summary
 	}
@@ -35,7 +48,8 @@ type walker struct {
 	env      *Env
 	summary  *Summary
 	exporter exporter
-	path     []step
+	walk
+	path []step
 }
 
 // step is one level of the path to a field: an index, or a key if that is -1.
@@ -44,82 +58,93 @@ type step struct {
 	index int
 }
 
-// value evaluates any value; parent is the innermost map around it.
-func (w *walker) value(v, parent any) any {
-	if !hasExpression(v, 0) {
-		return v
-	}
+// value evaluates any value; parent is the innermost map around it. What holds
+// no expression is returned as it is.
+func (w *walker) value(v, parent any) (evaluated any, changed bool) {
+	w.enter()
+	defer w.leave()
 	switch v := v.(type) {
 	case string:
-		return w.text(v, parent)
+		if strings.Contains(v, opening) {
+			return w.text(v, parent), true
+		}
 	case []any:
-		out := make([]any, len(v))
-		for i, item := range v {
-			out[i] = w.inside(step{index: i}, item, parent)
-		}
-		return out
+		return w.list(v, parent)
 	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, field := range mapEntries(v) {
-			key := w.key(k.(string), v)
-			out[key] = w.inside(step{k.(string), -1}, field, v)
-		}
-		return out
+		return w.goMap(v)
 	case *Map:
-		out := NewMap(v.Len())
-		for k, field := range v.All() {
-			name := toString(k)
-			out.Set(w.key(name, v), w.inside(step{name, -1}, field, v))
-		}
-		return out
+		return w.mapping(v)
 	}
-	return v
+	return v, false
 }
 
-func (w *walker) inside(at step, v, parent any) any {
+func (w *walker) inside(at step, v, parent any) (any, bool) {
 	w.path = append(w.path, at)
-	v = w.value(v, parent)
+	v, changed := w.value(v, parent)
 	w.path = w.path[:len(w.path)-1]
-	return v
+	return v, changed
 }
 
-// hasExpression reports whether anything in a value would be evaluated. What is
-// nested too deep would not: only data that contains itself is.
-func hasExpression(v any, depth int) bool {
-	if depth > maxDataDepth {
-		return false
-	}
-	switch v := v.(type) {
-	case string:
-		return strings.Contains(v, opening)
-	case []any:
-		for _, item := range v {
-			if hasExpression(item, depth+1) {
-				return true
-			}
+func (w *walker) list(items []any, parent any) (any, bool) {
+	var out []any
+	for i, item := range items {
+		v, changed := w.inside(step{index: i}, item, parent)
+		if changed && out == nil {
+			out = slices.Clone(items)
 		}
-	case map[string]any:
-		for k, field := range v {
-			if strings.Contains(k, opening) || hasExpression(field, depth+1) {
-				return true
-			}
-		}
-	case *Map:
-		for k, field := range v.All() {
-			if hasExpression(k, depth+1) || hasExpression(field, depth+1) {
-				return true
-			}
+		if changed {
+			out[i] = v
 		}
 	}
-	return false
+	if out == nil {
+		return items, false
+	}
+	return out, true
+}
+
+func (w *walker) goMap(m map[string]any) (any, bool) {
+	out := make(map[string]any, len(m))
+	anyChanged := false
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		key, keyChanged := w.key(k, m)
+		v, changed := w.inside(step{k, -1}, m[k], m)
+		out[key] = v
+		anyChanged = anyChanged || keyChanged || changed
+	}
+	if !anyChanged {
+		return m, false
+	}
+	return out, true
+}
+
+func (w *walker) mapping(m *Map) (any, bool) {
+	var out *Map
+	for i, k := range m.keys {
+		name := toString(k)
+		key, keyChanged := w.key(name, m)
+		v, changed := w.inside(step{name, -1}, m.values[i], m)
+		if (keyChanged || changed) && out == nil {
+			out = NewMap(m.Len())
+			for j := range i {
+				out.put(m.keys[j], m.values[j])
+			}
+		}
+		if out != nil {
+			out.Set(key, v)
+		}
+	}
+	if out == nil {
+		return m, false
+	}
+	return out, true
 }
 
 // key evaluates a key; what it gives is turned to text.
-func (w *walker) key(key string, parent any) string {
+func (w *walker) key(key string, parent any) (evaluated string, changed bool) {
 	if !strings.Contains(key, opening) {
-		return key
+		return key, false
 	}
-	return toString(normal(w.text(key, parent)))
+	return toString(normal(w.text(key, parent))), true
 }
 
 // text evaluates a string to data for the caller.

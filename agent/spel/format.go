@@ -189,7 +189,7 @@ func (d directive) text(v any) (string, error) {
 		s = strconv.FormatBool(isBool && b || !isBool && v != nil)
 	case 'h':
 		if v != nil {
-			s = strconv.FormatUint(uint64(uint32(hashOf(v, 0))), 16)
+			s = strconv.FormatUint(uint64(uint32(hashOf(v))), 16)
 		}
 	case 's':
 		s = toString(v)

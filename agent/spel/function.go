@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 )
 
 // Function is a helper function that an installation adds, called as #name(...).
@@ -122,9 +121,12 @@ func (f *function) checkCount(n *functionNode, got int) error {
 	if got == len(f.params) || f.varargs && got >= len(f.params)-1 {
 		return nil
 	}
-	want := strconv.Itoa(len(f.params))
-	if f.varargs {
-		want = fmt.Sprintf("at least %d", len(f.params)-1)
+	want := fmt.Sprintf("%d arguments", len(f.params))
+	switch {
+	case f.varargs:
+		want = fmt.Sprintf("at least %d arguments", len(f.params)-1)
+	case len(f.params) == 1:
+		want = "one argument"
 	}
-	return failure(n.position(), codeIncorrectNumberOfArguments, "#%s takes %s arguments, not %d", n.name, want, got)
+	return failure(n.position(), codeIncorrectNumberOfArguments, "#%s takes %s, not %d", n.name, want, got)
 }

@@ -148,15 +148,18 @@ func cfServiceKey(s *state, args []any) (any, error) {
 		if st.Type != "createServiceKey" || st.Status != "SUCCEEDED" || !isNamed(st, args[0]) {
 			continue
 		}
-		for _, task := range list(st.context().read("kato.tasks")) {
-			for _, result := range list(field(normal(task), "resultObjects")) {
-				return child(normal(result), "serviceKey"), nil
-			}
-			break
-		}
-		break
+		task := first(st.context().read("kato.tasks"))
+		return child(first(field(task, "resultObjects")), "serviceKey"), nil
 	}
 	return NewMap(0), nil
+}
+
+// first is the first element of a list, null if it has none.
+func first(v any) any {
+	if items := list(v); len(items) > 0 {
+		return normal(items[0])
+	}
+	return nil
 }
 
 func manifestLabelValue(s *state, args []any) (any, error) {

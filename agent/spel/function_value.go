@@ -127,7 +127,7 @@ func toJSON(_ *state, args []any) (any, error) {
 	if literal {
 		args = []any{marked.value}
 	}
-	if err := enc.Encode(exporter{ordered: true, entries: true}.export(args[0])); err != nil {
+	if err := enc.Encode(exporter{ordered: true, entries: true, walk: new(walk)}.export(args[0])); err != nil {
 		return nil, err
 	}
 	s := strings.TrimSuffix(b.String(), "\n")
@@ -144,7 +144,7 @@ func readJSON(s string) (any, error) {
 	d.UseNumber()
 	v, err := decodeValue(d)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("this is no JSON: %w", err)
 	}
 	if v == nil {
 		return nil, nil

@@ -38,26 +38,27 @@ func (v Value) Text() (text string, err error) {
 // that the value is nested too deep, as cyclic data is.
 func (v Value) Plain() (plain any, err error) {
 	defer catchLimit(&err)
-	return exporter{}.export(v.v), nil
+	return newExporter(false).export(v.v), nil
 }
 
 // MarshalJSON writes the value as JSON, maps in their order.
 func (v Value) MarshalJSON() (data []byte, err error) {
 	defer catchLimit(&err)
-	return json.Marshal(exporter{ordered: true}.export(v.v))
+	return json.Marshal(newExporter(true).export(v.v))
 }
 
 // exporter turns values into data for callers.
 type exporter struct {
 	ordered bool // maps become *Map, else map[string]any
 	entries bool // entries of maps become maps, else texts
-	depth   int
+	*walk
 }
 
+func newExporter(ordered bool) exporter { return exporter{ordered: ordered, walk: new(walk)} }
+
 func (x exporter) export(v any) any {
-	if x.depth++; x.depth > maxDataDepth {
-		panic(tooDeep)
-	}
+	x.enter()
+	defer x.leave()
 	switch n := v.(type) {
 	case nil, bool, string, json.Number:
 		return v

@@ -110,7 +110,7 @@ func hashOrdered(m *Map) *Map {
 	order := make([]int, m.Len())
 	buckets := make([]int, m.Len())
 	for i, k := range m.keys {
-		h := uint32(hashOf(k, 0))
+		h := uint32(hashOf(k))
 		order[i], buckets[i] = i, int(h^h>>16)&(capacity-1)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return buckets[a] - buckets[b] })

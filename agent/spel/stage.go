@@ -76,12 +76,13 @@ type Variables struct {
 // outputs are maps of the kind of the given context.
 func (e *Engine) EvalVariables(ctx context.Context, stageContext any, env *Env) Variables {
 	_, ordered := stageContext.(*Map)
-	w := &walker{engine: e, ctx: ctx, summary: &Summary{}, exporter: exporter{ordered: ordered},
+	w := &walker{engine: e, ctx: ctx, summary: &Summary{}, exporter: newExporter(ordered),
 		env: &Env{Root: env.Root, Execution: env.Execution, Stage: env.Stage, User: env.User, Strict: env.Strict}}
 	out := NewMap(mapLen(stageContext))
 	for k, v := range mapEntries(stageContext) {
 		if k != "variables" {
-			out.Set(toString(k), w.inside(step{toString(k), -1}, v, stageContext))
+			evaluated, _ := w.inside(step{toString(k), -1}, v, stageContext)
+			out.Set(toString(k), evaluated)
 		}
 	}
 	outputs := NewMap(0)
@@ -113,8 +114,8 @@ func (w *walker) variable(v any) *Map {
 		out.Set("sourceValue", strings.ReplaceAll(source, opening, "{"))
 	}
 	failures := w.summary.Failures
-	value := w.inside(step{"value", -1}, source, v)
-	description := w.inside(step{"description", -1}, field(v, "description"), v)
+	value, _ := w.inside(step{"value", -1}, source, v)
+	description, _ := w.inside(step{"description", -1}, field(v, "description"), v)
 	if w.summary.Failures > failures {
 		return out
 	}

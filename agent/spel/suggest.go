@@ -17,7 +17,7 @@ type missing struct {
 }
 
 // explain completes the error of a chain's step with the text on its left.
-// left is the value there, before the value that it was read from.
+// before is what the value there was read from.
 func (s *state) explain(err error, n *chainNode, i int, before any) error {
 	e, ok := err.(*Error)
 	if !ok || e.missing == nil || i == 0 || e.Pos != n.steps[i].position() {
@@ -26,20 +26,34 @@ func (s *state) explain(err error, n *chainNode, i int, before any) error {
 	m := e.missing
 	e.missing = nil
 	left := s.textUpTo(n, i)
-	if m.target != nil {
+	switch {
+	case isMap(m.target):
 		e.Message = fmt.Sprintf("%s has no %s", left, m.name)
-		if !isMap(m.target) {
-			e.Message = fmt.Sprintf("%s is %s, which has no %s", left, describe(m.target), m.name)
-		}
-		return e
-	}
-	e.Message = fmt.Sprintf("%s is null, so it has no %s", left, m.name)
-	if why := whyStepIsNull(n.steps[i-1], before); why != "" && i > 1 {
-		e.Message += fmt.Sprintf(" (%s %s)", s.textUpTo(n, i-1), why)
-	} else if why != "" {
-		e.Suggestion = e.Suggestion + "; the names here are " + nearest(keyOf(n.steps[0]), namesOf(before))
+	case m.target != nil:
+		e.Message = fmt.Sprintf("%s is %s, which has no %s", left, describe(m.target), m.name)
+	default:
+		e.Message = fmt.Sprintf("%s is null, so it has no %s", left, m.name)
+		s.explainNull(e, n, i, before)
 	}
 	return e
+}
+
+// explainNull says why there was null on the left: usually because a key is
+// missing one step before.
+func (s *state) explainNull(e *Error, n *chainNode, i int, before any) {
+	key := keyOf(n.steps[i-1])
+	if key == "" || !isMap(before) {
+		return
+	}
+	if _, ok := mapGet(before, key); ok {
+		return
+	}
+	owner := "the context"
+	if i > 1 {
+		owner = s.textUpTo(n, i-1)
+	}
+	e.Message += fmt.Sprintf(": %s has no %q", owner, key)
+	e.Suggestion = fmt.Sprintf("it has: %s; %s", nearest(key, namesOf(before)), e.Suggestion)
 }
 
 // textUpTo is the source of a chain's first steps.
@@ -84,6 +98,11 @@ func namesOf(v any) []string {
 	for k := range mapEntries(v) {
 		names = append(names, toString(k))
 	}
+	if m, ok := v.(*scope); ok && m.stage != nil {
+		for _, s := range m.stage.lineage() {
+			names = append(names, namesOf(s.Outputs)...)
+		}
+	}
 	return names
 }
 
@@ -93,7 +112,6 @@ func nearest(wanted string, names []string) string {
 	if len(names) == 0 {
 		return "nothing"
 	}
-	names = slices.Clone(names)
 	slices.SortStableFunc(names, func(a, b string) int {
 		return distance(wanted, a) - distance(wanted, b)
 	})

@@ -81,7 +81,7 @@ func (s *Summary) Update(earlier any) map[string]any {
 	out := map[string]any{}
 	for k, v := range mapEntries(earlier) {
 		if key := toString(k); !slices.Contains(s.attempted, key) {
-			out[key] = exporter{}.export(v)
+			out[key] = newExporter(false).export(v)
 		}
 	}
 	for key, notes := range s.results {

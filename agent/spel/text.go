@@ -13,18 +13,15 @@ func toString(v any) string {
 		return s
 	}
 	var w textWriter
-	w.write(v, 0)
+	w.write(v)
 	return w.String()
 }
 
-// maxText is the longest text that the value of one expression may become, in
-// bytes.
-const maxText = 4 << 20
-
-var tooLong = limitReached{codeResultTooLarge, fmt.Sprintf("the text would be longer than %d bytes", maxText)}
-
 // textWriter collects the text form of a value.
-type textWriter struct{ strings.Builder }
+type textWriter struct {
+	strings.Builder
+	walk
+}
 
 func (w *textWriter) add(s string) {
 	if w.Len()+len(s) > maxText {
@@ -33,10 +30,9 @@ func (w *textWriter) add(s string) {
 	w.WriteString(s)
 }
 
-func (w *textWriter) write(v any, depth int) {
-	if depth > maxDataDepth {
-		panic(tooDeep)
-	}
+func (w *textWriter) write(v any) {
+	w.enter()
+	defer w.leave()
 	switch v := v.(type) {
 	case nil:
 		w.add("null")
@@ -53,22 +49,22 @@ func (w *textWriter) write(v any, depth int) {
 	case *big.Int:
 		w.add(v.String())
 	case entry:
-		w.write(v.key, depth+1)
+		w.write(v.key)
 		w.add("=")
-		w.write(v.value, depth+1)
+		w.write(v.value)
 	case *array:
 		w.add(v.elem + "[" + strconv.Itoa(len(v.items)) + "]")
 	case *object:
 		w.add(string(v.kind))
-		w.write(v.data, depth+1)
+		w.write(v.data)
 	case javaObject:
 		w.add(v.text())
 	default:
-		w.aggregate(v, depth)
+		w.aggregate(v)
 	}
 }
 
-func (w *textWriter) aggregate(v any, depth int) {
+func (w *textWriter) aggregate(v any) {
 	separate := func(first bool) {
 		if !first {
 			w.add(", ")
@@ -80,7 +76,7 @@ func (w *textWriter) aggregate(v any, depth int) {
 		for k, v := range mapEntries(v) {
 			separate(first)
 			first = false
-			w.write(entry{k, v}, depth)
+			w.write(entry{k, v})
 		}
 		w.add("}")
 		return
@@ -89,24 +85,23 @@ func (w *textWriter) aggregate(v any, depth int) {
 	w.add("[")
 	for i, item := range items {
 		separate(i == 0)
-		w.write(normal(item), depth+1)
+		w.write(normal(item))
 	}
 	w.add("]")
 }
 
-// joined is a list as Spring converts it to text: elements separated by commas,
+// join writes a list as Spring converts it to text: elements separated by commas,
 // nested lists in the same way.
-func (w *textWriter) join(items []any, depth int) error {
-	if depth > maxDataDepth {
-		panic(tooDeep)
-	}
+func (w *textWriter) join(items []any) error {
+	w.enter()
+	defer w.leave()
 	for i, item := range items {
 		if i > 0 {
 			w.add(",")
 		}
 		item = normal(item)
 		if nested, ok := elements(item); ok {
-			if err := w.join(nested, depth+1); err != nil {
+			if err := w.join(nested); err != nil {
 				return err
 			}
 			continue
@@ -117,7 +112,7 @@ func (w *textWriter) join(items []any, depth int) error {
 		case item != nil && !hasText(item):
 			return fmt.Errorf("element %d is %s", i, describe(item))
 		default:
-			w.write(item, depth+1)
+			w.write(item)
 		}
 	}
 	return nil

@@ -230,7 +230,7 @@ func mapEntries(m any) iter.Seq2[any, any] {
 
 // MarshalJSON writes the number so that it stays a real.
 func (d double) MarshalJSON() ([]byte, error) {
-	return json.Marshal(exporter{}.export(d))
+	return json.Marshal(newExporter(false).export(d))
 }
 
 // elements returns the elements of a list, set, collection or array.

@@ -133,7 +133,7 @@ func (v variables) matchList(path string, want, got []any, at int) error {
 			maps.Copy(v, tried)
 			return nil
 		}
-		if nearest == nil || depth(err) > depth(nearest) {
+		if nearest == nil || depth(err) >= depth(nearest) {
 			nearest = err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	// attempts and firstPause bound the repetition of a request that may be repeated.
 	attempts   = 5
 	firstPause = 200 * time.Millisecond
+	// longestPause bounds the pause that the agent may ask for.
+	longestPause = 30 * time.Second
 )
 
 // Options say where the agent is and who is calling.
@@ -66,7 +69,9 @@ func New(o Options) (*Client, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return &Client{base: strings.TrimRight(o.URL, "/"), token: o.Token, http: &http.Client{Transport: transport}}, nil
+	return &Client{base: strings.TrimRight(o.URL, "/"), token: o.Token, http: &http.Client{Transport: transport,
+		// A followed redirect would turn a POST into a GET: the address is wrong, and the caller is told the right one.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
 
 // Close gives back idle connections.
@@ -138,10 +143,12 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any, 
 		if err == nil || !repeatable || attempt == attempts || ctx.Err() != nil || !temporary(err) {
 			return err
 		}
+		timer := time.NewTimer(max(pause, asked(err)))
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return err
-		case <-time.After(pause):
+		case <-timer.C:
 			pause *= 2
 		}
 	}
@@ -152,7 +159,26 @@ func temporary(err error) bool {
 	if answer := (*spinnaker.Error)(nil); errors.As(err, &answer) {
 		return answer.Status >= http.StatusInternalServerError || answer.Status == http.StatusTooManyRequests
 	}
-	return true
+	return !errors.Is(err, errAnswer)
+}
+
+// errAnswer marks an answer that cannot be used and would be the same the next time.
+var errAnswer = errors.New("the answer")
+
+// later is a failure after which the agent asked for a pause.
+type later struct {
+	error
+	pause time.Duration
+}
+
+func (l *later) Unwrap() error { return l.error }
+
+// asked is the pause that the agent asked for, within reason.
+func asked(err error) time.Duration {
+	if l := (*later)(nil); errors.As(err, &l) {
+		return min(l.pause, longestPause)
+	}
+	return 0
 }
 
 func (c *Client) once(ctx context.Context, method, path string, body []byte, into any) error {
@@ -173,31 +199,43 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, int
 		return fmt.Errorf("call the agent: %w. Is it running there? GENNAKER_URL says where", err)
 	}
 	defer answer.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	if err != nil {
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
+	if len(data) > maxAnswer {
+		return fmt.Errorf("%s %s: %w is larger than %d MiB", method, path, errAnswer, maxAnswer>>20)
+	}
 	if answer.StatusCode >= http.StatusMultipleChoices {
-		return failure(method, path, answer.StatusCode, data)
+		return failure(method, path, answer, data)
 	}
 	if into == nil || len(data) == 0 {
 		return nil
 	}
 	if err := spinnaker.Decode(data, into); err != nil {
-		return fmt.Errorf("%s %s: the answer is not the JSON expected: %w", method, path, err)
+		return fmt.Errorf("%s %s: %w is not the JSON expected: %w", method, path, errAnswer, err)
 	}
 	return nil
 }
 
 // failure reads the agent's error body; other bodies (a proxy's page) are shown by their status only.
-func failure(method, path string, status int, data []byte) error {
+func failure(method, path string, answer *http.Response, data []byte) error {
 	var body struct {
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`
 	}
+	status := answer.StatusCode
 	if err := json.Unmarshal(data, &body); err != nil || body.Message == "" {
-		body.Message = fmt.Sprintf("%s %s answered %d %s without an error message: is this a gennaker?",
-			method, path, status, http.StatusText(status))
+		body.Message = fmt.Sprintf("%s %s answered %d %s", method, path, status, http.StatusText(status))
+		if target := answer.Header.Get("Location"); target != "" {
+			body.Message += ", to " + target + ": set GENNAKER_URL to where the agent is"
+		} else {
+			body.Message += " without an error message: is this a gennaker?"
+		}
 	}
-	return &spinnaker.Error{Status: status, Message: body.Message, Errors: body.Errors}
+	err := &spinnaker.Error{Status: status, Message: body.Message, Errors: body.Errors}
+	if seconds, parseErr := strconv.Atoi(answer.Header.Get("Retry-After")); parseErr == nil && seconds > 0 {
+		return &later{err, time.Duration(seconds) * time.Second}
+	}
+	return err
 }

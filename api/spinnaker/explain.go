@@ -50,6 +50,8 @@ func valueWords(value string) string {
 		return "a text"
 	case "bool":
 		return "a boolean"
+	case "number":
+		return "a number"
 	default:
 		return "the " + value // number 1.5
 	}

@@ -246,5 +246,5 @@ func TestJenkinsTable(t *testing.T) {
 			t.Errorf("unknown job: %v", err)
 		}
 		return &sdk.Response{Status: sdk.Succeeded}, nil
-	}}, sdk.Request{}, host)
+	}}, sdk.Request{Config: sdk.Config{"master": "ci"}}, host)
 }

@@ -7,26 +7,29 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/plugins/sdk"
+	"github.com/gennaker/gennaker/plugins/wire"
 )
 
 // Host is an agent that a test scripts: its exported fields are what it answers, its methods say what it was given. Set
 // the fields before a step or between steps. The zero value knows nothing.
 type Host struct {
-	// Artifacts are bodies by the artifact's reference, or by its name when it has no reference.
+	// Artifacts are bodies by the artifact's reference, or by its name when it has no reference. As with a real agent, the
+	// artifact's account must be one that the stage's config or an artifact it sees mentions.
 	Artifacts map[string][]byte
-	// Accounts are those the stage may have, by name.
+	// Accounts are the agent's, by name. As with a real agent, a stage gets only those that its Info.AccountFields name.
 	Accounts map[string]sdk.Account
 	// Images are registry answers by reference; others are unknown.
 	Images map[string]sdk.Image
 	// Evaluate evaluates expressions; nil leaves the document as it is.
 	Evaluate func(doc any) (sdk.Evaluation, error)
-	// Jenkins holds the masters; nil knows none.
+	// Jenkins holds the masters; nil knows none. As with a real agent, the master must be one that the stage's config or the
+	// plugin's configuration mentions.
 	Jenkins *Jenkins
 	// OnCheckpoint is called before a checkpoint is recorded; its error is what the stage gets.
 	OnCheckpoint func(state []byte) error
 
 	mu          sync.Mutex
-	calls       map[string]bool
+	calls       map[string]*wire.Names
 	checkpoints [][]byte
 	logs        []LogLine
 	blobs       map[string][]byte
@@ -84,13 +87,14 @@ func (h *Host) Blob(sha256 string) []byte {
 	return h.blobs[sha256]
 }
 
-func (h *Host) open(call string) {
+// open begins a call; closeCall ends it.
+func (h *Host) open(call string, names *wire.Names) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.calls == nil {
-		h.calls = map[string]bool{}
+		h.calls = map[string]*wire.Names{}
 	}
-	h.calls[call] = true
+	h.calls[call] = names
 }
 
 func (h *Host) closeCall(call string) {
@@ -99,8 +103,10 @@ func (h *Host) closeCall(call string) {
 	delete(h.calls, call)
 }
 
-func (h *Host) isOpen(call string) bool {
+// call returns what an open call's step names.
+func (h *Host) call(call string) (*wire.Names, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.calls[call]
+	names, ok := h.calls[call]
+	return names, ok
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -21,11 +22,18 @@ type hostServer struct {
 	host *Host
 }
 
-func (s *hostServer) check(call string) error {
-	if s.host.isOpen(call) {
-		return nil
+// names returns what the step of a call names.
+func (s *hostServer) names(call string) (*wire.Names, error) {
+	names, ok := s.host.call(call)
+	if !ok {
+		return nil, status.Errorf(codes.FailedPrecondition, "the step of call %q is not running", call)
 	}
-	return status.Errorf(codes.FailedPrecondition, "the step of call %q is not running", call)
+	return names, nil
+}
+
+func (s *hostServer) check(call string) error {
+	_, err := s.names(call)
+	return err
 }
 
 func (s *hostServer) Checkpoint(_ context.Context, in *stagev1.CheckpointRequest) (*stagev1.CheckpointResponse, error) {
@@ -60,12 +68,16 @@ func (s *hostServer) Log(_ context.Context, in *stagev1.LogRequest) (*stagev1.Lo
 }
 
 func (s *hostServer) OpenArtifact(in *stagev1.OpenArtifactRequest, stream grpc.ServerStreamingServer[stagev1.Chunk]) error {
-	if err := s.check(in.GetCall()); err != nil {
+	names, err := s.names(in.GetCall())
+	if err != nil {
 		return err
 	}
 	artifact := in.GetArtifact()
 	if blob := artifact.GetBlob(); blob != nil {
 		return s.sendBlob(blob.GetSha256(), stream)
+	}
+	if account := artifact.GetArtifactAccount(); account != "" && !names.Mention(account) {
+		return status.Errorf(codes.FailedPrecondition, "neither the stage nor an artifact it sees names the account %q", account)
 	}
 	key := artifact.GetReference()
 	if key == "" {
@@ -154,8 +166,12 @@ func (s *hostServer) Evaluate(_ context.Context, in *stagev1.EvaluateRequest) (*
 }
 
 func (s *hostServer) GetAccount(_ context.Context, in *stagev1.GetAccountRequest) (*stagev1.GetAccountResponse, error) {
-	if err := s.check(in.GetCall()); err != nil {
+	names, err := s.names(in.GetCall())
+	if err != nil {
 		return nil, err
+	}
+	if !slices.Contains(names.Accounts(), in.GetName()) {
+		return nil, status.Error(codes.FailedPrecondition, "the stage does not name this account in one of its account fields")
 	}
 	account, ok := s.host.Accounts[in.GetName()]
 	if !ok {

@@ -3,14 +3,28 @@ package plugintest
 import (
 	"context"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
 	"github.com/gennaker/gennaker/plugins/sdk"
 )
 
+// checkMaster checks a question about a master.
+func (s *hostServer) checkMaster(in interface {
+	GetCall() string
+	GetMaster() string
+}) error {
+	names, err := s.names(in.GetCall())
+	if err == nil && !names.Mention(in.GetMaster()) {
+		err = status.Error(codes.FailedPrecondition, "neither the stage nor the plugin's configuration names this master")
+	}
+	return err
+}
+
 func (s *hostServer) StartBuild(_ context.Context, in *stagev1.StartBuildRequest) (*stagev1.StartBuildResponse, error) {
-	if err := s.check(in.GetCall()); err != nil {
+	if err := s.checkMaster(in); err != nil {
 		return nil, err
 	}
 	build, err := s.host.Jenkins.start(in.GetMaster(), in.GetJob(), in.GetParameters())
@@ -21,7 +35,7 @@ func (s *hostServer) StartBuild(_ context.Context, in *stagev1.StartBuildRequest
 }
 
 func (s *hostServer) FindBuild(_ context.Context, in *stagev1.FindBuildRequest) (*stagev1.FindBuildResponse, error) {
-	if err := s.check(in.GetCall()); err != nil {
+	if err := s.checkMaster(in); err != nil {
 		return nil, err
 	}
 	var found []JenkinsBuild
@@ -47,7 +61,7 @@ func (s *hostServer) FindBuild(_ context.Context, in *stagev1.FindBuildRequest) 
 }
 
 func (s *hostServer) GetBuild(_ context.Context, in *stagev1.GetBuildRequest) (*stagev1.GetBuildResponse, error) {
-	if err := s.check(in.GetCall()); err != nil {
+	if err := s.checkMaster(in); err != nil {
 		return nil, err
 	}
 	build, err := s.host.Jenkins.byNumber(in.GetMaster(), in.GetJob(), in.GetNumber())
@@ -59,7 +73,7 @@ func (s *hostServer) GetBuild(_ context.Context, in *stagev1.GetBuildRequest) (*
 }
 
 func (s *hostServer) StopBuild(_ context.Context, in *stagev1.StopBuildRequest) (*stagev1.StopBuildResponse, error) {
-	if err := s.check(in.GetCall()); err != nil {
+	if err := s.checkMaster(in); err != nil {
 		return nil, err
 	}
 	found, err := s.host.Jenkins.find(func(b *JenkinsBuild) bool {
@@ -89,7 +103,7 @@ func stop(b *JenkinsBuild) {
 
 func (s *hostServer) GetBuildProperties(_ context.Context, in *stagev1.GetBuildPropertiesRequest) (
 	*stagev1.GetBuildPropertiesResponse, error) {
-	if err := s.check(in.GetCall()); err != nil {
+	if err := s.checkMaster(in); err != nil {
 		return nil, err
 	}
 	build, err := s.host.Jenkins.byNumber(in.GetMaster(), in.GetJob(), in.GetNumber())

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
 	"github.com/gennaker/gennaker/plugins/sdk"
 	"github.com/gennaker/gennaker/plugins/wire"
 )
@@ -68,5 +67,3 @@ func socketDir(t testing.TB) string {
 	})
 	return dir
 }
-
-var _ stagev1.HostServer = (*hostServer)(nil)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ type Plugin struct {
 	host  *Host
 	info  *stagev1.GetInfoResponse
 	calls atomic.Int64
+	// config is the plugin's own.
+	config sdk.Config
 }
 
 // Start serves p in this process and configures it with config. The test's cleanup ends it.
@@ -92,7 +95,8 @@ func (p *Plugin) configure(hostService uint32, config []sdk.Config) {
 	p.info = info
 	in := &stagev1.ConfigureRequest{HostService: hostService, ApiVersion: wire.StageV1}
 	if len(config) > 0 {
-		in.ConfigJson = p.encode(config[0])
+		p.config = config[0]
+		in.ConfigJson = p.encode(p.config)
 	}
 	if _, err := p.Client.Configure(p.t.Context(), in); err != nil {
 		p.t.Fatalf("Configure: %v", err)
@@ -205,8 +209,18 @@ func (p *Plugin) request(req sdk.Request) (in *stagev1.RunRequest, done func()) 
 		p.t.Fatal(err)
 	}
 	in.Call = fmt.Sprintf("call-%d", p.calls.Add(1))
-	p.host.open(in.Call)
+	p.host.open(in.Call, wire.NewNames(in, p.accountFields(req.Type), p.config))
 	return in, func() { p.host.closeCall(in.Call) }
+}
+
+// accountFields are those of a stage type.
+func (p *Plugin) accountFields(stageType string) []string {
+	for _, t := range p.info.GetStageTypes() {
+		if t.GetType() == stageType || slices.Contains(t.GetAliases(), stageType) {
+			return t.GetAccountFields()
+		}
+	}
+	return nil
 }
 
 func (p *Plugin) encode(value any) string {

@@ -368,7 +368,7 @@ func TestErrorsOfTheHost(t *testing.T) {
 			t.Errorf("large checkpoint: %v", err)
 		}
 		if _, err := req.Host.Account(ctx, "prod"); err == nil || sdk.IsRetryable(err) ||
-			!strings.HasPrefix(err.Error(), `account "prod": no such account`) {
+			err.Error() != `account "prod": the stage does not name this account in one of its account fields` {
 			t.Errorf("account: %v", err)
 		}
 		for code, unknown := range map[codes.Code]bool{
@@ -387,5 +387,5 @@ func TestErrorsOfTheHost(t *testing.T) {
 			t.Errorf("canceled: %v", err)
 		}
 		return &sdk.Response{Status: sdk.Succeeded}, nil
-	}}, sdk.Request{}, host)
+	}}, sdk.Request{Config: sdk.Config{"master": "ci"}}, host)
 }

@@ -17,14 +17,14 @@ func (a *advance) cancelExecution(user, reason string) {
 		return
 	}
 	ex.Canceled, ex.CanceledBy, ex.CancellationReason = true, user, reason
-	if ex.Status == spinnaker.Paused {
-		a.unpause(user)
-	}
 	a.end(spinnaker.Canceled)
 }
 
-// end cancels what is going on and, as soon as nothing is, ends the execution.
+// end cancels what is going on and, as soon as nothing is, ends the execution. A pause is over by then.
 func (a *advance) end(final spinnaker.Status) {
+	if a.ex.Status == spinnaker.Paused {
+		a.unpause(system)
+	}
 	for _, stage := range a.children("") {
 		if active(stage) {
 			a.work(stage).Ending = true
@@ -52,15 +52,34 @@ func (a *advance) stop(stage *spinnaker.Stage, verdict spinnaker.Status) {
 		}
 		return
 	}
-	inMain := w.Part == PartMain || w.Part == PartBefore && !w.Began.IsZero()
+	cleanUp := w.Part == PartMain || w.Part == PartBefore && !w.Began.IsZero()
+	w.stop(verdict)
+	if cleanUp {
+		w.Deadline = a.now.Add(cleanUpTime)
+		w.run(PhaseCancel, a.now)
+	}
+	a.endChildren(stage)
+}
+
+// stopChildren ends a stage as stop does, but leaves alone what its own steps began.
+func (a *advance) stopChildren(stage *spinnaker.Stage, verdict spinnaker.Status) {
+	w := a.work(stage)
+	if w.Part != PartCancel {
+		w.stop(verdict)
+	}
+	a.endChildren(stage)
+}
+
+// stop plans nothing more for a stage but to take the verdict.
+func (w *Work) stop(verdict spinnaker.Status) {
 	*w = Work{
 		Attempt: w.Attempt, Step: w.Step, State: w.State, Began: w.Began, Pending: w.Pending,
 		Part: PartCancel, Verdict: verdict, Ending: w.Ending,
 	}
-	if inMain {
-		w.Deadline = a.now.Add(cleanUpTime)
-		w.run(PhaseCancel, a.now)
-	}
+}
+
+// endChildren cancels the synthetic stages of a stage that is being stopped.
+func (a *advance) endChildren(stage *spinnaker.Stage) {
 	for _, child := range a.children(stage.ID) {
 		a.stop(child, spinnaker.Canceled)
 	}

@@ -21,7 +21,7 @@ func (a *advance) conclude(stage *spinnaker.Stage, verdict spinnaker.Status) {
 		}
 	}
 	w.Pending = nil
-	if len(pending) == 0 || verdict == spinnaker.Canceled || a.ex.Canceled {
+	if len(pending) == 0 || verdict == spinnaker.Canceled || verdict == spinnaker.Skipped || a.ex.Canceled {
 		a.complete(stage, verdict)
 		return
 	}
@@ -38,9 +38,6 @@ func (a *advance) complete(stage *spinnaker.Stage, status spinnaker.Status) {
 	stage.EndTime = spinnaker.MillisOf(a.now)
 	endTasks(stage, a.now)
 	a.work(stage).rest()
-	for _, child := range a.children(stage.ID) {
-		a.stop(child, spinnaker.Canceled)
-	}
 	if stage.ParentStageID == "" {
 		a.notify(stageNotification(status), stage.ID)
 	}

@@ -27,7 +27,7 @@ func (a *advance) patch(stage *spinnaker.Stage, event Event) {
 	switch {
 	case !active(stage):
 	case flag(stage, manualSkip):
-		a.complete(stage, spinnaker.Skipped)
+		a.stopChildren(stage, spinnaker.Skipped)
 	default:
 		a.wake(stage)
 	}

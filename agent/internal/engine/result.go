@@ -38,7 +38,6 @@ func (a *advance) result(stage *spinnaker.Stage, event Event) error {
 		event.Result = &Result{Status: spinnaker.Terminal, Class: ClassBug, Message: fmt.Sprintf(
 			"stage type %q returned a state of %d bytes; at most %d are kept", stage.Type, len(event.Result.State), MaxState)}
 	}
-	w.release()
 	switch {
 	case event.Phase == PhaseCancel && w.Part == PartCancel:
 		a.cancelResult(stage, event.Result)

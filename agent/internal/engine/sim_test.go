@@ -177,6 +177,10 @@ func (w *world) act() {
 		w.advance(engine.Event{Kind: engine.EventPause, User: "ann"})
 		return
 	}
+	if held := w.held(); len(held) > 0 && w.chance(20) {
+		w.step(held[w.random.IntN(len(held))], engine.PhaseRun) // it was running when the execution was paused
+		return
+	}
 	due := w.due()
 	if len(due) == 0 || w.chance(20) {
 		w.pass()
@@ -196,9 +200,15 @@ func (w *world) act() {
 		w.note("step %s/%d is lost in a crash", stage.RefID, work.Step)
 		return
 	}
-	result := w.perform(stage, work)
-	w.note("step %s/%d %s: %s %s", stage.RefID, work.Step, work.Phase, result.Status, result.Class)
-	event := engine.Event{Kind: engine.EventResult, StageID: stage.ID, Result: &result, Phase: work.Phase, Attempt: work.Attempt}
+	w.step(stage, work.Phase)
+}
+
+// step does a step of a stage and hands in its result, now and then twice.
+func (w *world) step(stage *spinnaker.Stage, phase engine.Phase) {
+	work := w.ex.Work[stage.ID]
+	result := w.perform(stage, work, phase)
+	w.note("step %s/%d %s: %s %s", stage.RefID, work.Step, phase, result.Status, result.Class)
+	event := engine.Event{Kind: engine.EventResult, StageID: stage.ID, Result: &result, Phase: phase, Attempt: work.Attempt}
 	w.advance(event)
 	if w.chance(5) {
 		event.Attempt++ // a result of another attempt means nothing
@@ -217,6 +227,17 @@ func (w *world) due() []*spinnaker.Stage {
 	return due
 }
 
+// held lists the stages whose step a pause has set aside.
+func (w *world) held() []*spinnaker.Stage {
+	var held []*spinnaker.Stage
+	for _, s := range w.ex.Stages {
+		if work := w.ex.Work[s.ID]; work != nil && work.Held != nil && work.Held.Phase == engine.PhaseRun {
+			held = append(held, s)
+		}
+	}
+	return held
+}
+
 // pass lets time pass until something is due.
 func (w *world) pass() {
 	var next time.Time
@@ -232,8 +253,8 @@ func (w *world) pass() {
 }
 
 // perform is what a stage does in a step.
-func (w *world) perform(stage *spinnaker.Stage, work *engine.Work) engine.Result {
-	if work.Phase == engine.PhaseCancel {
+func (w *world) perform(stage *spinnaker.Stage, work *engine.Work, phase engine.Phase) engine.Result {
+	if phase == engine.PhaseCancel {
 		if w.chance(20) {
 			return engine.Result{Status: spinnaker.Running, Class: engine.ClassRetryable, Message: "away"}
 		}
@@ -316,6 +337,9 @@ func (w *world) healthy() {
 		if work.Phase != engine.PhaseIdle && work.Due.IsZero() {
 			w.fail("stage %s has the phase %q and is never due", s.RefID, work.Phase)
 		}
+	}
+	if w.ex.Status == spinnaker.Paused {
+		return // it waits for its user
 	}
 	if busy == w.ex.Status.Complete() {
 		w.fail("the execution is %s; has it something to do? %v", w.ex.Status, busy)

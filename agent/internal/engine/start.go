@@ -31,15 +31,15 @@ func (a *advance) startExecution() {
 
 // startStage is Orca's StartStageHandler: it starts a stage if what it requires has gone well.
 func (a *advance) startStage(stage *spinnaker.Stage) {
-	if a.ex.Status != spinnaker.Running || a.ex.Canceled || stage.Status != spinnaker.NotStarted {
+	if a.ex.Status.Complete() || a.ex.Canceled || stage.Status != spinnaker.NotStarted {
 		return
 	}
 	if a.blocked(stage) {
 		a.completeExecution()
 		return
 	}
-	if !a.startable(stage) {
-		return
+	if a.ex.Status != spinnaker.Running || !a.startable(stage) {
+		return // paused: startReady comes back to it
 	}
 	if enabled, reason := a.enabled(stage); !enabled {
 		a.skip(stage, reason)

@@ -131,7 +131,7 @@ func (a *advance) childDone(parent, child *spinnaker.Stage) {
 	case w.Part == PartCancel:
 		a.finishCancel(parent)
 	case w.Part == PartFailure && child.Status.Complete() && (child.Status.Halt() || a.allDone(parent, child.Owner)):
-		a.complete(parent, w.Verdict)
+		a.stopChildren(parent, w.Verdict)
 	case child.Status.Halt(), child.Status == spinnaker.FailedContinue && !flag(parent, allowSiblings):
 		a.childFailed(parent)
 	case a.allDone(parent, child.Owner):

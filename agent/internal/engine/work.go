@@ -37,24 +37,22 @@ func (a *advance) await(stage *spinnaker.Stage, awaits string) {
 
 // wake makes a stage look at once that waits for an event or for a later time.
 func (a *advance) wake(stage *spinnaker.Stage) {
-	w := a.work(stage)
-	if w.Part != PartMain {
-		return
+	if a.work(stage).Part == PartMain {
+		a.look(stage, PhaseRun, a.now)
 	}
-	w.release()
-	a.look(stage, PhaseRun, a.now)
 }
 
-// run makes a step due at a time, or at the stage's time-out if that comes first.
+// run makes a step due at a time, or at the stage's time-out if that comes first. It replaces what a pause has set aside.
 func (w *Work) run(phase Phase, at time.Time) {
-	w.Phase, w.Awaits, w.Due = phase, "", at
+	w.Phase, w.Awaits, w.Due, w.Held = phase, "", at, nil
 	if !w.Deadline.IsZero() && w.Deadline.Before(at) {
 		w.Due = w.Deadline
 	}
 }
 
+// wait is run for a stage with no step to come before an event.
 func (w *Work) wait(awaits string) {
-	w.Phase, w.Awaits, w.Due = PhaseIdle, awaits, w.Deadline
+	w.Phase, w.Awaits, w.Due, w.Held = PhaseIdle, awaits, w.Deadline, nil
 	if !w.Deadline.IsZero() {
 		w.Phase = PhaseTimer
 	}

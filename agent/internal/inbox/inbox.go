@@ -102,12 +102,7 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 	if key == "" {
 		key = event.ID
 	}
-	body, err := json.Marshal(event)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("encode the event: %w", err)
-	}
-	err = tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
-		ReceivedAt: tx.Now(), Body: body})
+	armed, err := i.keep(tx, event, key)
 	if errors.Is(err, store.ErrExists) {
 		return duplicate(tx, key)
 	}
@@ -115,10 +110,6 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 		return Receipt{}, err
 	}
 	receipt := Receipt{EventID: event.ID}
-	armed, err := i.Triggers.Armed(tx, event.Key())
-	if err != nil {
-		return Receipt{}, fmt.Errorf("find the triggers for %v: %w", event.Key(), err)
-	}
 	for _, a := range armed {
 		verdict := trigger.Match(a.Pipeline, a.Trigger, event, nil)
 		started, err := i.settle(tx, event, key, a, verdict)
@@ -130,6 +121,25 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 		}
 	}
 	return receipt, nil
+}
+
+// keep makes an event durable and returns the triggers that could mean it. An event of that key that is there already is
+// store.ErrExists.
+func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Armed, error) {
+	body, err := json.Marshal(event)
+	if err != nil {
+		return nil, fmt.Errorf("encode the event: %w", err)
+	}
+	err = tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
+		ReceivedAt: tx.Now(), Body: body})
+	if err != nil {
+		return nil, err
+	}
+	armed, err := i.Triggers.Armed(tx, event.Key())
+	if err != nil {
+		return nil, fmt.Errorf("find the triggers for %v: %w", event.Key(), err)
+	}
+	return armed, nil
 }
 
 // duplicate is the receipt for an event that was accepted before.

@@ -40,11 +40,17 @@ func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, f
 		return ignored("%s", reason)
 	}
 	if ok, reason := artifactConstraint(pipeline, t, build.Artifacts); !ok {
+		if build.Incomplete != "" {
+			reason += ": the build's details could not be read: " + build.Incomplete
+		}
 		return ignored("%s", reason)
 	}
 	reason := fmt.Sprintf("build %d of job %q on master %q ended %s", build.Number, event.Name, event.Source, build.Result)
 	if facts.PropertiesError != "" {
 		reason += ", started without properties: " + facts.PropertiesError
+	}
+	if build.Incomplete != "" {
+		reason += ", started without the build's details: " + build.Incomplete
 	}
 	return fires(Fires, reason, t, event, buildData(build, facts))
 }
@@ -55,7 +61,8 @@ func AddBuild(t spinnaker.Trigger, build BuildInfo, facts Facts) error {
 }
 
 // buildData is what a build adds to the trigger that it fires. A property file that could not be read leaves
-// `properties` out and says why in `propertiesError`; the build's own data stay.
+// `properties` out and says why in `propertiesError`; the build's own data stay. `buildInfoError` says why those are
+// incomplete.
 func buildData(build *BuildInfo, facts *Facts) map[string]any {
 	data := map[string]any{
 		"buildNumber": build.Number, "link": build.URL, "buildInfo": build.Info, "hash": nil, "tag": nil,
@@ -66,6 +73,9 @@ func buildData(build *BuildInfo, facts *Facts) map[string]any {
 	}
 	if facts.PropertiesError != "" {
 		data["propertiesError"] = facts.PropertiesError
+	}
+	if build.Incomplete != "" {
+		data["buildInfoError"] = build.Incomplete
 	}
 	return data
 }

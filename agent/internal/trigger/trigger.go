@@ -38,6 +38,8 @@ type BuildInfo struct {
 	Info map[string]any `json:"info"`
 	// Artifacts are the build's archived files as artifacts of type jenkins/file.
 	Artifacts []spinnaker.Artifact `json:"artifacts,omitempty"`
+	// Incomplete says why Info and Artifacts lack what only the build's details tell; empty when they have it.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Facts are the things about an event that had to be looked up.

@@ -40,6 +40,17 @@ type Case struct {
 	input      string
 }
 
+// Want is what the case expects, as it stands in the file.
+func (c *Case) Want() string {
+	var line struct {
+		Expect json.RawMessage `json:"expect"`
+	}
+	if err := json.Unmarshal([]byte(c.input), &line); err != nil {
+		return err.Error()
+	}
+	return string(line.Expect)
+}
+
 // Expect is what a case must give. Raw fields are nil if they do not matter.
 type Expect struct {
 	Value    json.RawMessage   `json:"value"`

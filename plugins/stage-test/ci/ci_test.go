@@ -583,12 +583,9 @@ func TestScript(t *testing.T) {
 	}
 }
 
-func TestScriptJobByDefault(t *testing.T) {
-	jenkins := &plugintest.Jenkins{Jobs: map[string][]string{"master": {"job"}}}
-	plugintest.Run(t, ci.NewScript(), sdk.Request{Config: sdk.Config{"command": "x"}}, &plugintest.Host{Jenkins: jenkins})
-	if n := len(jenkins.Builds()); n != 1 {
-		t.Errorf("%d builds", n)
-	}
+func TestScriptWithoutAJob(t *testing.T) {
+	step := plugintest.Run(t, ci.NewScript(), sdk.Request{Config: sdk.Config{"command": "x"}}, &plugintest.Host{})
+	expect(t, step, sdk.Terminal, "no job runs scripts: set script.master and script.job in the configuration of this plugin")
 }
 
 func TestValidate(t *testing.T) {

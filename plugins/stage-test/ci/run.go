@@ -23,7 +23,6 @@ const (
 
 // run is one step.
 type run struct {
-	req   *sdk.Request
 	host  *sdk.Host
 	set   settings
 	names taskNames

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/gennaker/gennaker/plugins/sdk"
@@ -18,18 +19,19 @@ type target struct {
 	Job    string `json:"job"`
 }
 
-// NewScript returns the stage with Orca's defaults: job "job" of master "master".
+// NewScript returns the stage without a job: there is no default, because the agent lets a plugin use only masters that
+// its configuration or the stage names.
 func NewScript() *Script {
 	s := &Script{}
-	s.target.Store(&target{Master: "master", Job: "job"})
+	s.target.Store(&target{})
 	return s
 }
 
 // Configure takes the plugin's field `script`, with `master` and `job`.
 func (s *Script) Configure(config sdk.Config) error {
-	set := struct {
+	var set struct {
 		Script target `json:"script"`
-	}{*s.target.Load()}
+	}
 	if err := config.Decode(&set); err != nil {
 		return err
 	}
@@ -97,6 +99,9 @@ func (s *Script) newRun(req *sdk.Request) (*run, error) {
 		return nil, err
 	}
 	target := s.target.Load()
+	if target.Master == "" || target.Job == "" {
+		return nil, errors.New("no job runs scripts: set script.master and script.job in the configuration of this plugin")
+	}
 	r.set.Master, r.set.Job = target.Master, target.Job
 	r.set.Parameters = map[string]any{}
 	for field, parameter := range scriptParameters() {

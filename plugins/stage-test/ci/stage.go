@@ -75,7 +75,7 @@ func jenkinsTasks() taskNames {
 
 func newRun(req *sdk.Request, names taskNames, fields []field) (*run, error) {
 	r := &run{
-		req: req, host: req.Host, names: names, now: time.Now(),
+		host: req.Host, names: names, now: time.Now(),
 		context: map[string]any{}, outputs: map[string]any{},
 	}
 	if wrong := validate(req.Config, fields); len(wrong) > 0 {

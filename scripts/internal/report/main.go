@@ -18,6 +18,9 @@ import (
 // excuse is what the message of a test that may skip holds.
 var excuse = regexp.MustCompile(`JENKINS_URL|SPIN_BIN|JVM|Java`)
 
+// role is what the message of a test holds that is no test but a process which other tests start.
+var role = regexp.MustCompile(`only started by`)
+
 type event struct {
 	Action, Package, Test, Output string
 	Elapsed                       float64
@@ -73,6 +76,7 @@ func (r *report) add(e event) {
 	switch {
 	case e.Action == "pass":
 		r.passed++
+	case e.Action == "skip" && role.MatchString(text):
 	case e.Action == "skip" && excuse.MatchString(text):
 		r.skipped++
 		r.skips = append(r.skips, key+": "+reason(text))

@@ -366,7 +366,7 @@ func (g *game) healthy() error {
 		}
 		return nil
 	}
-	if ex.Waiting {
+	if ex.Waiting || ex.Status == spinnaker.Paused {
 		return nil
 	}
 	for _, stage := range ex.Stages {

@@ -42,6 +42,10 @@ const (
 //
 // Host is served by the agent. Every request carries the call token of the step it belongs to; the agent refuses a
 // call whose step has ended, and hands out only what that step's stage names.
+//
+// The codes of errors tell the plugin: NOT_FOUND, there is no such thing; FAILED_PRECONDITION and INVALID_ARGUMENT, the
+// agent refuses; ABORTED, it passes by itself and it is certain that nothing was done; UNAVAILABLE, it passes by itself.
+// After any other code, and after UNAVAILABLE, the outcome of a call that changes something is unknown.
 type HostClient interface {
 	// Checkpoint makes state durable before an effect that must not be repeated.
 	Checkpoint(ctx context.Context, in *CheckpointRequest, opts ...grpc.CallOption) (*CheckpointResponse, error)
@@ -232,6 +236,10 @@ func (c *hostClient) GetBuildProperties(ctx context.Context, in *GetBuildPropert
 //
 // Host is served by the agent. Every request carries the call token of the step it belongs to; the agent refuses a
 // call whose step has ended, and hands out only what that step's stage names.
+//
+// The codes of errors tell the plugin: NOT_FOUND, there is no such thing; FAILED_PRECONDITION and INVALID_ARGUMENT, the
+// agent refuses; ABORTED, it passes by itself and it is certain that nothing was done; UNAVAILABLE, it passes by itself.
+// After any other code, and after UNAVAILABLE, the outcome of a call that changes something is unknown.
 type HostServer interface {
 	// Checkpoint makes state durable before an effect that must not be repeated.
 	Checkpoint(context.Context, *CheckpointRequest) (*CheckpointResponse, error)

@@ -40,6 +40,10 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Stage is served by the plugin.
+//
+// A stage that fails is a RunResponse, not a gRPC error. The codes of errors tell the agent: NOT_FOUND, the plugin has no
+// such stage type; INVALID_ARGUMENT, the request cannot be read; UNIMPLEMENTED, the type cannot plan; DEADLINE_EXCEEDED,
+// the step overran its max_step and has ended; UNAVAILABLE, the plugin is shutting down. Any other code breaks the contract.
 type StageClient interface {
 	// GetInfo says what the plugin is and which stage types it provides.
 	GetInfo(ctx context.Context, in *GetInfoRequest, opts ...grpc.CallOption) (*GetInfoResponse, error)
@@ -140,6 +144,10 @@ func (c *stageClient) Shutdown(ctx context.Context, in *ShutdownRequest, opts ..
 // for forward compatibility.
 //
 // Stage is served by the plugin.
+//
+// A stage that fails is a RunResponse, not a gRPC error. The codes of errors tell the agent: NOT_FOUND, the plugin has no
+// such stage type; INVALID_ARGUMENT, the request cannot be read; UNIMPLEMENTED, the type cannot plan; DEADLINE_EXCEEDED,
+// the step overran its max_step and has ended; UNAVAILABLE, the plugin is shutting down. Any other code breaks the contract.
 type StageServer interface {
 	// GetInfo says what the plugin is and which stage types it provides.
 	GetInfo(context.Context, *GetInfoRequest) (*GetInfoResponse, error)

@@ -1,0 +1,29 @@
+package inbox
+
+import (
+	"errors"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
+)
+
+// PassOver makes an event durable that is to start nothing, inside a transaction of the caller. Every trigger that could
+// have meant it gets the reason as its verdict. An event of that key that is there already stays what it is.
+func (i *Inbox) PassOver(tx store.Tx, event trigger.Event, key, reason string) error {
+	event.ID = i.NewID()
+	armed, err := i.keep(tx, event, key)
+	if errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, a := range armed {
+		row := store.Verdict{EventID: event.ID, Application: a.Pipeline.Application, Pipeline: a.Pipeline.Name,
+			PipelineConfigID: a.Pipeline.ID, Trigger: a.Name, Outcome: store.Ignored, Reason: reason, At: tx.Now()}
+		if err := tx.PutVerdict(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}

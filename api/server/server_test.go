@@ -1,0 +1,340 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// routes are handlers for tests.
+type routes map[string]gin.HandlerFunc
+
+func (r routes) Register(router gin.IRouter) {
+	for route, handler := range r {
+		method, path, _ := strings.Cut(route, " ")
+		router.Handle(method, path, handler)
+	}
+}
+
+// options are those of a server for tests, which logs to the buffer.
+func options(log *bytes.Buffer, r routes) Options {
+	return Options{Listen: "127.0.0.1:0", MaxBody: 1 << 10, Metrics: prometheus.NewRegistry(),
+		Ready: func(context.Context) error { return nil },
+		Log:   slog.New(slog.NewTextHandler(log, nil)), Routes: []Routes{r}}
+}
+
+// ask sends a request to the handler and returns the answer.
+func ask(o Options, method, target string, header map[string]string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, target, nil)
+	for key, value := range header {
+		request.Header.Set(key, value)
+	}
+	recorder := httptest.NewRecorder()
+	o.Metrics = prometheus.NewRegistry()
+	handler(o).ServeHTTP(recorder, request)
+	return recorder
+}
+
+func message(t *testing.T, recorder *httptest.ResponseRecorder) string {
+	t.Helper()
+	var body struct{ Message string }
+	if err := json.Unmarshal(recorder.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%v: %s", err, recorder.Body)
+	}
+	return body.Message
+}
+
+// What goes wrong inside is for the log. The caller gets words for callers only, and where to look.
+func TestFailures(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{
+		"GET /broken":   func(c *gin.Context) { c.Error(errors.New("disk /var/lib/x: input/output error")) },
+		"GET /panics":   func(*gin.Context) { panic("nil map") },
+		"GET /upstream": func(c *gin.Context) { c.Error(&spinnaker.Error{Status: 502, Message: `jenkins "ci": 403 Forbidden`}) },
+		"GET /invalid": func(c *gin.Context) {
+			c.Error(&spinnaker.Error{Status: 400, Message: "no", Errors: []string{"a", "b"}})
+		},
+	})
+	for _, test := range []struct {
+		path    string
+		status  int
+		message string
+		logged  string
+	}{
+		{"/broken", 500, "GET /broken failed inside the agent: its log says why, at request R", "input/output error"},
+		{"/panics", 500, "GET /panics failed inside the agent: its log says why, at request R", "nil map"},
+		{"/upstream", 502, `jenkins "ci": 403 Forbidden`, ""},
+		{"/invalid", 400, "no", ""},
+	} {
+		log.Reset()
+		answer := ask(o, http.MethodGet, test.path, map[string]string{requestIDHeader: "R"})
+		if answer.Code != test.status || message(t, answer) != test.message {
+			t.Errorf("%s: %d %s", test.path, answer.Code, answer.Body)
+		}
+		if text := answer.Body.String(); strings.Contains(text, "goroutine") || strings.Contains(text, ".go:") {
+			t.Errorf("%s leaks a stack: %s", test.path, text)
+		}
+		if test.logged == "" != (log.Len() == 0) || !strings.Contains(log.String(), test.logged) {
+			t.Errorf("%s logged %q, want %q in it", test.path, log.String(), test.logged)
+		}
+	}
+	if answer := ask(o, http.MethodGet, "/invalid", nil); !strings.Contains(answer.Body.String(), `"errors":["a","b"]`) {
+		t.Errorf("findings are lost: %s", answer.Body)
+	}
+}
+
+// A panic after half an answer ends the connection: half an answer must not look like a whole one.
+func TestPanicInTheMiddle(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{"GET /half": func(c *gin.Context) {
+		c.String(http.StatusOK, "half")
+		panic("then this")
+	}})
+	defer func() {
+		if r := recover(); r != http.ErrAbortHandler {
+			t.Errorf("recovered %v, want the connection to be aborted", r)
+		}
+		if !strings.Contains(log.String(), "then this") {
+			t.Errorf("logged %q", log.String())
+		}
+	}()
+	ask(o, http.MethodGet, "/half", nil)
+}
+
+// Nobody is there to read the answer, and nothing failed.
+func TestCallerGone(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{"GET /slow": func(c *gin.Context) { c.Error(context.Canceled) }})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	recorder := httptest.NewRecorder()
+	handler(o).ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodGet, "/slow", nil))
+	if recorder.Code != statusClosed || log.Len() != 0 {
+		t.Errorf("answered %d, logged %q", recorder.Code, log.String())
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, nil)
+	o.Ready = func(context.Context) error { return errors.New("store /secret/path is read-only") }
+	answer := ask(o, http.MethodGet, "/health", nil)
+	if answer.Code != http.StatusServiceUnavailable || answer.Body.String() != `{"status":"DOWN"}` {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	if !strings.Contains(log.String(), "read-only") {
+		t.Errorf("logged %q", log.String())
+	}
+}
+
+func TestPaths(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{
+		"GET /things/:name": func(c *gin.Context) { c.String(http.StatusOK, "thing %s", c.Param("name")) },
+		"GET /tree/*path":   func(c *gin.Context) { c.String(http.StatusOK, "tree %s", c.Param("path")) },
+		"GET /":             func(c *gin.Context) { c.String(http.StatusOK, "root") },
+	})
+	o.BasePath = "/gate/"
+	for target, want := range map[string]string{
+		"/things/a":               "thing a",
+		"/things/a/":              "thing a",
+		"/gate/things/a//":        "thing a",
+		"/gate":                   "root",
+		"/gate/":                  "root",
+		"/":                       "root",
+		"/things/a%2Fb":           "thing a/b",
+		"/things/a%2Fb+c":         "thing a/b+c",
+		"/things/a+b":             "thing a+b",
+		"/things/a%2Bb%20c%2F":    "thing a+b c/",
+		"/things/100%25":          "thing 100%",
+		"/gate/things/%7Bapp%7D":  "thing {app}",
+		"/gate/tree/a/b%2Fc/":     "tree /a/b/c",
+		"/things/%E2%9C%93?x=1%2": "thing ✓",
+	} {
+		if answer := ask(o, http.MethodGet, target, nil); answer.Code != 200 || answer.Body.String() != want {
+			t.Errorf("%s: %d %q, want %q", target, answer.Code, answer.Body, want)
+		}
+	}
+}
+
+func TestNoRoute(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{"GET /things": func(*gin.Context) {}})
+	o.Absent = func(path string) string {
+		if path == "/canaries" {
+			return "canary analysis"
+		}
+		return ""
+	}
+	for _, test := range []struct {
+		method, path string
+		status       int
+		message      string
+	}{
+		{http.MethodGet, "/nothing", 404, "no such address: GET /nothing"},
+		{http.MethodPost, "/canaries", 404, "no such address: POST /canaries. This server does not have canary analysis"},
+		{http.MethodPatch, "/things", 405, "PATCH is not allowed on /things; allowed: GET"},
+	} {
+		if answer := ask(o, test.method, test.path, nil); answer.Code != test.status || message(t, answer) != test.message {
+			t.Errorf("%s %s: %d %s", test.method, test.path, answer.Code, answer.Body)
+		}
+	}
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	for header, want := range map[string]bool{
+		"": false, "gzip": true, "br, GZIP": true, "deflate,gzip;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false,
+		"gzip;q=0.001": true, "identity": false, "x-gzip": false,
+	} {
+		if acceptsGzip(header) != want {
+			t.Errorf("%q: %v", header, !want)
+		}
+	}
+}
+
+// Answers that somebody has compressed already are left alone.
+func TestCompressedAlready(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{"GET /": func(c *gin.Context) {
+		c.Header("Content-Encoding", "br")
+		c.String(http.StatusOK, strings.Repeat("x", 2*worthIt))
+	}})
+	answer := ask(o, http.MethodGet, "/", map[string]string{"Accept-Encoding": "gzip"})
+	if answer.Header().Get("Content-Encoding") != "br" || answer.Body.Len() != 2*worthIt {
+		t.Errorf("%v, %d bytes", answer.Header(), answer.Body.Len())
+	}
+}
+
+// Every scope includes the ones before; an unknown one is none.
+func TestScopes(t *testing.T) {
+	for _, test := range []struct {
+		scopes []Scope
+		may    string
+	}{
+		{nil, ""}, {[]Scope{Read}, "read"}, {[]Scope{Trigger}, "read trigger"}, {[]Scope{Read, Write}, "read trigger write"}, {[]Scope{"admin"}, ""},
+	} {
+		var may []string
+		for _, scope := range order {
+			if (Identity{Scopes: test.scopes}).may(scope) {
+				may = append(may, string(scope))
+			}
+		}
+		if got := strings.Join(may, " "); got != test.may {
+			t.Errorf("%v may %q, want %q", test.scopes, got, test.may)
+		}
+	}
+}
+
+// A request that runs when the server is stopped is answered; new ones are not taken.
+func TestGracefulStop(t *testing.T) {
+	var log bytes.Buffer
+	entered, finish := make(chan struct{}), make(chan struct{})
+	s, err := New(options(&log, routes{"GET /slow": func(c *gin.Context) {
+		close(entered)
+		<-finish
+		c.String(http.StatusOK, "done")
+	}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	answered := make(chan string, 1)
+	go func() {
+		answer, err := client.Get(s.URL() + "/slow")
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		answered <- string(body) + errText(err)
+	}()
+	<-entered
+	stop()
+	untilRefused(t, strings.TrimPrefix(s.URL(), "http://"))
+	select {
+	case err := <-ended:
+		t.Errorf("the server ended while a request was running: %v", err)
+	default:
+	}
+	close(finish)
+	if got := <-answered; got != "done" {
+		t.Errorf("the running request got %q", got)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// untilRefused waits until nobody listens at an address.
+func untilRefused(t *testing.T, address string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		connection, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			return
+		}
+		if err := connection.Close(); err != nil {
+			t.Error(err)
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatal("a stopped server takes new connections")
+		}
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestNewRefused(t *testing.T) {
+	var log bytes.Buffer
+	taken, err := New(options(&log, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	again := options(&log, nil)
+	again.Listen = strings.TrimPrefix(taken.URL(), "http://")
+	if _, err := New(again); err == nil || !strings.Contains(err.Error(), "Choose another address with server.listen") {
+		t.Errorf("an address that is taken: %v", err)
+	}
+	noCertificate := options(&log, nil)
+	noCertificate.CertFile, noCertificate.KeyFile = "none.crt", "none.key"
+	if _, err := New(noCertificate); err == nil || !strings.HasPrefix(err.Error(), "server.tls: open none.crt") {
+		t.Errorf("no certificate: %v", err)
+	}
+}
