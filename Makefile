@@ -17,8 +17,8 @@ build: ## Build the agent and its plugins into bin/
 	@for p in $(PLUGINS); do $(GOBUILD) -o bin/$$p ./plugins/$$p || exit 1; done
 
 .PHONY: demo
-demo: build ## Jenkins build to tested deployment, on a real API server (KEEP=1, KUBECONFIG=, CHART=, VALUES=)
-	@KEEP=$(KEEP) DEMO_KUBECONFIG=$(KUBECONFIG) CHART=$(CHART) VALUES=$(VALUES) exec go run ./scripts/demo
+demo: build ## Jenkins build to tested deployment, on a real API server (KEEP=1 KUBECONFIG= CHART= VALUES= REMOVED_APIS=convert)
+	@KEEP=$(KEEP) DEMO_KUBECONFIG=$(KUBECONFIG) CHART=$(CHART) VALUES=$(VALUES) REMOVED_APIS=$(REMOVED_APIS) exec go run ./scripts/demo
 
 .PHONY: test
 test: ## Everything: lint, unit, integration and end-to-end tests
@@ -34,11 +34,15 @@ cluster: ## Build the test cluster (minutes the first time, then cached)
 
 .PHONY: kill
 kill: build ## Kill the agent and its plugins at random moments, N times (N=30)
-	KILL_RUNS=$(N) go test ./agent/e2e -run '^TestKill$$' -count=1 -v -timeout 60m
+	KILL_RUNS=$(N) go test ./agent/e2e/delivery -run '^TestKill$$' -count=1 -v -timeout 60m
 
 .PHONY: bench
 bench: build ## Measure, as ratios where there is something to compare
 	@scripts/bench
+
+.PHONY: bench-spel
+bench-spel: ## Expressions beside a warm JVM (needs Java and GENNAKER_SPEL_ORACLE, else says so)
+	@scripts/bench-spel/bench-spel.sh
 
 .PHONY: generate
 generate: ## Regenerate the plugin protocol (needs protoc, protoc-gen-go, protoc-gen-go-grpc)

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -84,7 +83,7 @@ func startAgent(t *testing.T, folder string, config map[string]any, env ...strin
 		}
 		a.ended <- a.cmd.Wait()
 	}()
-	t.Cleanup(sync.OnceFunc(func() { a.stop(t) }))
+	t.Cleanup(func() { a.stop(t) })
 	select {
 	case a.URL = <-address:
 	case err := <-a.ended:

@@ -50,7 +50,7 @@ func replay(t *testing.T, folder, url string, names map[string]string) {
 	})
 }
 
-// newJenkins is a master with a folder of jobs: one with two builds, two whose build is running, and two without builds.
+// newJenkins is a master with a folder of jobs: one with two builds, two whose build is running, and three without builds.
 func newJenkins(t *testing.T) *jenkinstest.Server {
 	server, err := jenkinstest.Listen(jenkinstest.Options{})
 	if err != nil {
@@ -69,6 +69,7 @@ func newJenkins(t *testing.T) *jenkinstest.Server {
 		jenkinstest.File{Path: "build.properties", Data: []byte("imageName=registry.example/cart:2\nsemVer=1.2.0\n")},
 		jenkinstest.File{Path: "deploy/helm.tar.gz", Data: []byte("not really")})
 	server.Job("shop/idle", jenkinstest.Freestyle)
+	server.Job("shop/queued", jenkinstest.Freestyle)
 	for _, name := range []string{"shop/running", "shop/stoppable"} {
 		server.Job(name, jenkinstest.Freestyle).Start(jenkinstest.StartOptions{})
 	}

@@ -238,39 +238,44 @@ func exponent(f float64, low, high int) int {
 	return max(e-1, low)
 }
 
-// pow is Java's: 1 to the power of NaN or infinity is NaN.
+// pow is Java's: 1 to the power of NaN or infinity is NaN. Whole and half
+// exponents, which are nearly all, are computed with twice the precision and
+// rounded once; math.Pow may be off by some of the last digits.
 func pow(a, b float64) float64 {
 	if a == 1 && (math.IsNaN(b) || math.IsInf(b, 0)) || a == -1 && math.IsInf(b, 0) {
 		return math.NaN()
 	}
-	if n := int(b); float64(n) == b && n >= -maxExactPower && n <= maxExactPower && !math.IsInf(a, 0) {
-		return wholePower(a, n)
+	const most = 1 << 12
+	twice := 2 * b
+	if twice != math.Trunc(twice) || math.Abs(twice) > most || math.IsInf(a, 0) || a <= 0 && b != math.Trunc(b) {
+		return math.Pow(a, b)
 	}
-	return math.Pow(a, b)
+	high, low := wholePower(a, int64(math.Abs(b)))
+	if b != math.Trunc(b) {
+		root := math.Sqrt(a)
+		high, low = multiplyLong(high, low, root, math.FMA(-root, root, a)/(2*root))
+	}
+	if math.IsInf(high, 0) || math.IsNaN(high) || math.Abs(high) < 1e-290 {
+		return math.Pow(a, b) // at the edge of the range there is no second half
+	}
+	if b < 0 {
+		inverse := 1 / high
+		return inverse + inverse*(math.FMA(-high, inverse, 1)-low*inverse)
+	}
+	return high + low
 }
 
-// maxExactPower is the largest exponent that is computed by squaring.
-const maxExactPower = 1 << 12
-
-// wholePower multiplies with twice the precision, so that the result is rounded
-// once, as Java's is; math.Pow may be off by some of the last digits.
-func wholePower(a float64, n int) float64 {
-	high, low := 1.0, 0.0
+// wholePower is a power as a sum of two numbers.
+func wholePower(a float64, n int64) (high, low float64) {
+	high = 1
 	baseHigh, baseLow := a, 0.0
-	for k := abs(int64(n)); k > 0; k >>= 1 {
-		if k&1 != 0 {
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
 			high, low = multiplyLong(high, low, baseHigh, baseLow)
 		}
 		baseHigh, baseLow = multiplyLong(baseHigh, baseLow, baseHigh, baseLow)
 	}
-	if math.IsInf(high, 0) || math.IsNaN(high) || high == 0 || math.Abs(high) < 1e-290 {
-		return math.Pow(a, float64(n)) // at the edge of the range there is no second half
-	}
-	if n >= 0 {
-		return high + low
-	}
-	inverse := 1 / high
-	return inverse + inverse*(math.FMA(-high, inverse, 1)-low*inverse)
+	return high, low
 }
 
 // multiplyLong multiplies two numbers that are each a sum of two.

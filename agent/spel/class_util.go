@@ -127,11 +127,7 @@ var uuidMembers = []member{
 		if !ok {
 			return nil, errors.New("the argument is null")
 		}
-		name := make([]byte, len(a.items))
-		for i, b := range a.items {
-			name[i] = byte(b.(int8))
-		}
-		return uuid(md5.Sum(name)).versioned(3), nil
+		return uuid(md5.Sum(asBytes(a))).versioned(3), nil
 	})},
 	{"new(long,long)", pure(func(args []any) any { return newUUID(args[0].(int64), args[1].(int64)) })},
 }
@@ -215,11 +211,8 @@ func urlEncode(v any, charsetName string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	bytes := make([]byte, 0, len(s))
-	for _, b := range encoded.(*array).items {
-		bytes = append(bytes, byte(b.(int8)))
-	}
-	return strings.NewReplacer("%2A", "*", "~", "%7E").Replace(url.QueryEscape(string(bytes))), nil
+	escaped := url.QueryEscape(string(asBytes(encoded.(*array))))
+	return strings.NewReplacer("%2A", "*", "~", "%7E").Replace(escaped), nil
 }
 
 // locale is accepted and ignored: all text forms are English.

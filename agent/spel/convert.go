@@ -75,8 +75,8 @@ func canConvert(v any, t *javaType) bool {
 		return true
 	}
 	if items, many := elements(v); many {
-		if s, isSet := v.(*set); isSet && s.entries && t == typeString {
-			return false
+		if s, isSet := v.(*set); isSet && s.entries {
+			return t.elem != nil || t.name == "Collection" || t.name == "List"
 		}
 		a, isArray := v.(*array)
 		return !isArray || a.elem == "Object" || len(items) == 0 || t.elem != nil || canConvert(normal(items[0]), t)

@@ -44,15 +44,15 @@ func (n *chainNode) eval(s *state, active any) (any, error) {
 	var before any
 	value := active
 	for i, step := range n.steps {
+		if f, ok := step.(*functionNode); ok && i == len(n.steps)-1 {
+			return nil, failure(f.position(), codeNotAssignable, "a function cannot be the last step after a dot").
+				suggest("write #%s(...) in front, with the value as its argument", f.name)
+		}
 		next, err := step.eval(s, value)
 		if err != nil {
 			return nil, s.explain(err, n, i, before)
 		}
 		before, value = value, next
-	}
-	if last, ok := n.steps[len(n.steps)-1].(*functionNode); ok {
-		return nil, failure(last.position(), codeNotAssignable, "a function cannot be the last step after a dot").
-			suggest("write #%s(...) in front, with the value as its argument", last.name)
 	}
 	return value, nil
 }

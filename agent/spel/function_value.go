@@ -127,7 +127,7 @@ func toJSON(_ *state, args []any) (any, error) {
 	if literal {
 		args = []any{marked.value}
 	}
-	if err := enc.Encode(exporter{ordered: true, entries: true, walk: new(walk)}.export(args[0])); err != nil {
+	if err := enc.Encode(exporter{ordered: true, jackson: true, walk: new(walk)}.export(args[0])); err != nil {
 		return nil, err
 	}
 	s := strings.TrimSuffix(b.String(), "\n")

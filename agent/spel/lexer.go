@@ -183,6 +183,13 @@ func (l *lexer) hex() *Error {
 	if l.at(end)|0x20 == 'l' {
 		t.kind, t.end = tokHexLong, end+1
 	}
+	if end == digits {
+		code := codeNotAnInteger
+		if t.kind == tokHexLong {
+			code = codeNotALong
+		}
+		return syntaxError(l.pos, code, "there are no hexadecimal digits after 0x")
+	}
 	l.toks = append(l.toks, t)
 	l.pos = t.end
 	return nil
@@ -193,8 +200,15 @@ func (l *lexer) exponent(e int) *Error {
 	if s := l.at(end); s == '+' || s == '-' {
 		end++
 	}
+	if end >= len(l.text) {
+		return syntaxError(l.pos, codeNotAReal, "%q has no digits in its exponent", l.text[l.pos:])
+	}
 	if !isDigit(l.at(end)) {
-		return syntaxError(l.pos, codeNotAReal, "%q has no digits in its exponent", l.text[l.pos:min(end, len(l.text))])
+		// One character more belongs to the token, whatever it is; the parser
+		// refuses it.
+		_, size := utf8.DecodeRuneInString(l.text[end:])
+		l.push(tokReal, end+size)
+		return nil
 	}
 	end = l.digits(end)
 	kind := tokReal

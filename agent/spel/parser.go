@@ -1,6 +1,7 @@
 package spel
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -109,7 +110,7 @@ func (p *parser) expression() (node, *Error) {
 	switch t := p.peek(); t.kind {
 	case tokAssign:
 		p.next++
-		if _, err := p.or(); err != nil {
+		if _, err := p.operands(t, orNull(x, t), p.or); err != nil {
 			return nil, err
 		}
 		p.refuse(refused, t, codeNotAssignable, `"="`)
@@ -314,14 +315,14 @@ func (p *parser) unary() (node, *Error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case t.kind == tokIncrement:
-		p.refuse(refused, t, codeOperandNotIncrementable, `"++"`)
-		return orNull(x, t), nil
-	case t.kind == tokDecrement:
-		p.refuse(refused, t, codeOperandNotDecrementable, `"--"`)
-		return orNull(x, t), nil
 	case x == nil:
 		return nil, syntaxError(t.pos, codeOutOfData, "%s has no value behind it", t.describe())
+	case t.kind == tokIncrement:
+		p.refuse(refused, t, codeOperandNotIncrementable, `"++"`)
+		return x, nil
+	case t.kind == tokDecrement:
+		p.refuse(refused, t, codeOperandNotDecrementable, `"--"`)
+		return x, nil
 	}
 	return &unaryNode{at(t.pos), t.kind, x}, nil
 }
@@ -354,6 +355,9 @@ func (p *parser) number(t token) (node, *Error) {
 
 func (p *parser) real(t token) (node, *Error) {
 	digits := strings.TrimRight(t.text, "fFdD")
+	if _, err := strconv.ParseFloat(digits, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
+		return nil, syntaxError(t.pos, codeNotAReal, "%q is no real number", t.text)
+	}
 	if t.kind == tokFloat {
 		f, _ := strconv.ParseFloat(digits, 32) // out of range is infinity, as in Java
 		return &literalNode{at(t.pos), float32(f)}, nil

@@ -1,6 +1,7 @@
 package spel
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"math/big"
 )
@@ -50,7 +51,7 @@ func (v Value) MarshalJSON() (data []byte, err error) {
 // exporter turns values into data for callers.
 type exporter struct {
 	ordered bool // maps become *Map, else map[string]any
-	entries bool // entries of maps become maps, else texts
+	jackson bool // as #toJson writes: entries become maps, char[] a text, byte[] base64
 	*walk
 }
 
@@ -71,8 +72,12 @@ func (x exporter) export(v any) any {
 		return toString(v) // NaN and the infinities
 	case *object:
 		return x.export(n.data)
+	case *array:
+		if text, ok := n.jsonText(); ok && x.jackson {
+			return text
+		}
 	case entry:
-		if x.entries {
+		if x.jackson {
 			m := NewMap(1)
 			m.Set(toString(n.key), x.export(n.value))
 			return m
@@ -102,6 +107,18 @@ func (x exporter) export(v any) any {
 		out[toString(k)] = x.export(v)
 	}
 	return out
+}
+
+// jsonText is what Jackson makes of arrays that it does not write as lists.
+func (a *array) jsonText() (string, bool) {
+	switch a.elem {
+	case "char":
+		s, err := charsToString(a)
+		return toString(s), err == nil
+	case "byte":
+		return base64.StdEncoding.EncodeToString(asBytes(a)), true
+	}
+	return "", false
 }
 
 // exportable is a Java object whose JSON form is not its text.

@@ -186,6 +186,14 @@ func byteArray(bytes []byte) *array {
 	return &array{"byte", items}
 }
 
+func asBytes(a *array) []byte {
+	bytes := make([]byte, len(a.items))
+	for i, b := range a.items {
+		bytes[i] = byte(b.(int8))
+	}
+	return bytes
+}
+
 func charsToString(v any) (any, error) {
 	a, ok := v.(*array)
 	if !ok {
@@ -263,10 +271,7 @@ func bytesToString(v any, name string) (any, error) {
 	if !ok {
 		return nil, errors.New("the argument is null")
 	}
-	bytes := make([]byte, len(a.items))
-	for i, b := range a.items {
-		bytes[i] = byte(b.(int8))
-	}
+	bytes := asBytes(a)
 	switch set := charsets[strings.ToUpper(name)]; set {
 	case "UTF-8":
 		return strings.ToValidUTF8(string(bytes), "\ufffd"), nil

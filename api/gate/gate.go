@@ -111,6 +111,7 @@ type API struct {
 	Catalog     Catalog
 	Executions  Executions
 	Expressions Expressions
+	Logs        Logs
 	Builds      Builds
 	Accounts    Accounts
 	Version     string
@@ -191,6 +192,7 @@ func (a *API) registerExecutions(r gin.IRouter) {
 	r.PATCH("/pipelines/:id/stages/:stage", ok(a.patchStage))
 	r.PUT("/pipelines/:id/stages/:stage/restart", ok(a.restartStage))
 	r.DELETE("/pipelines/:id", ok(a.delete))
+	r.GET("/gennaker/executions/:id/stages/:stage/log", ok(a.stageLog))
 	r.GET("/pipelines/:id/evaluateExpression", ok(a.evaluateExpression))
 	r.POST("/pipelines/:id/evaluateExpression", ok(a.evaluateExpression))
 	r.GET("/pipelines/:id/:stage/evaluateExpression", ok(a.evaluateExpression))

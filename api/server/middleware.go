@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 const requestIDHeader = "X-SPINNAKER-REQUEST-ID"
@@ -45,10 +48,39 @@ func logged(log *slog.Logger, metrics requestMetrics) gin.HandlerFunc {
 			route = "none"
 		}
 		took := time.Since(start)
-		metrics.seconds.WithLabelValues(c.Request.Method, route, strconv.Itoa(c.Writer.Status())).Observe(took.Seconds())
+		metrics.seconds.WithLabelValues(methodLabel(c.Request.Method), route, strconv.Itoa(c.Writer.Status())).Observe(took.Seconds())
 		log.DebugContext(c, "request", "method", c.Request.Method, "path", c.Request.URL.Path, "status", c.Writer.Status(),
 			"took", took, "user", User(c), "request", c.GetString(requestIDHeader))
 	}
+}
+
+// methodLabel is the method of a request, or "other": callers choose methods, and labels must be few.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	default:
+		return "other"
+	}
+}
+
+// crossSite refuses writes that a web page of another origin has a browser send: it could otherwise drive an agent that
+// asks for no sign-in from the machine that it is for. Callers other than browsers are not concerned.
+func crossSite(origins []string) (gin.HandlerFunc, error) {
+	protection := http.NewCrossOriginProtection()
+	for i, origin := range origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("server.allowedOrigins[%d]: %w", i, err)
+		}
+	}
+	return func(c *gin.Context) {
+		if protection.Check(c.Request) == nil {
+			return
+		}
+		c.Error(&spinnaker.Error{Status: http.StatusForbidden, Message: fmt.Sprintf(
+			"%s requests of web pages of origin %q are refused: add it to server.allowedOrigins if it is yours", c.Request.Method, c.GetHeader("Origin"))})
+		c.Abort()
+	}, nil
 }
 
 // cors lets the browsers of the allowed origins call the API and answers their preflights, which come without sign-in.

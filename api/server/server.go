@@ -68,9 +68,13 @@ type Server struct {
 
 // New opens the listener. Requests wait until Run.
 func New(o Options) (*Server, error) {
+	routes, err := handler(o)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{tls: o.CertFile != ""}
 	s.http = &http.Server{
-		Handler:           handler(o),
+		Handler:           routes,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
@@ -126,7 +130,12 @@ func (s *Server) Run(ctx context.Context) error {
 // Close gives up the listener of a server that was never run.
 func (s *Server) Close() error { return s.listener.Close() }
 
-func handler(o Options) http.Handler {
+// handler is all that the server answers.
+func handler(o Options) (http.Handler, error) {
+	sameSite, err := crossSite(o.AllowedOrigins)
+	if err != nil {
+		return nil, err
+	}
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.UseRawPath, router.UnescapePathValues = true, true
@@ -135,7 +144,7 @@ func handler(o Options) http.Handler {
 	router.ContextWithFallback = true
 	metrics := newRequestMetrics(o.Metrics)
 	router.Use(requestID, logged(o.Log, metrics), compressed(), rendered(o.Log), recovered(o.Log), cors(o.AllowedOrigins),
-		limited(o.MaxBody), authenticated(o.Authenticate))
+		sameSite, limited(o.MaxBody), authenticated(o.Authenticate))
 	router.NoRoute(noRoute(o.Absent))
 	router.NoMethod(func(c *gin.Context) {
 		c.Error(&spinnaker.Error{Status: http.StatusMethodNotAllowed,
@@ -146,7 +155,7 @@ func handler(o Options) http.Handler {
 	for _, routes := range o.Routes {
 		routes.Register(router)
 	}
-	return trimmed(o.BasePath, router)
+	return trimmed(o.BasePath, router), nil
 }
 
 // noRoute answers requests to addresses that are not there.

@@ -3,13 +3,18 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,14 +46,19 @@ func options(log *bytes.Buffer, r routes) Options {
 }
 
 // ask sends a request to the handler and returns the answer.
-func ask(o Options, method, target string, header map[string]string) *httptest.ResponseRecorder {
+func ask(t *testing.T, o Options, method, target string, header map[string]string) *httptest.ResponseRecorder {
+	t.Helper()
 	request := httptest.NewRequest(method, target, nil)
 	for key, value := range header {
 		request.Header.Set(key, value)
 	}
-	recorder := httptest.NewRecorder()
 	o.Metrics = prometheus.NewRegistry()
-	handler(o).ServeHTTP(recorder, request)
+	routes, err := handler(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder := httptest.NewRecorder()
+	routes.ServeHTTP(recorder, request)
 	return recorder
 }
 
@@ -84,7 +94,7 @@ func TestFailures(t *testing.T) {
 		{"/invalid", 400, "no", ""},
 	} {
 		log.Reset()
-		answer := ask(o, http.MethodGet, test.path, map[string]string{requestIDHeader: "R"})
+		answer := ask(t, o, http.MethodGet, test.path, map[string]string{requestIDHeader: "R"})
 		if answer.Code != test.status || message(t, answer) != test.message {
 			t.Errorf("%s: %d %s", test.path, answer.Code, answer.Body)
 		}
@@ -95,7 +105,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%s logged %q, want %q in it", test.path, log.String(), test.logged)
 		}
 	}
-	if answer := ask(o, http.MethodGet, "/invalid", nil); !strings.Contains(answer.Body.String(), `"errors":["a","b"]`) {
+	if answer := ask(t, o, http.MethodGet, "/invalid", nil); !strings.Contains(answer.Body.String(), `"errors":["a","b"]`) {
 		t.Errorf("findings are lost: %s", answer.Body)
 	}
 }
@@ -115,7 +125,7 @@ func TestPanicInTheMiddle(t *testing.T) {
 			t.Errorf("logged %q", log.String())
 		}
 	}()
-	ask(o, http.MethodGet, "/half", nil)
+	ask(t, o, http.MethodGet, "/half", nil)
 }
 
 // Nobody is there to read the answer, and nothing failed.
@@ -124,8 +134,12 @@ func TestCallerGone(t *testing.T) {
 	o := options(&log, routes{"GET /slow": func(c *gin.Context) { c.Error(context.Canceled) }})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	routes, err := handler(o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	recorder := httptest.NewRecorder()
-	handler(o).ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodGet, "/slow", nil))
+	routes.ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodGet, "/slow", nil))
 	if recorder.Code != statusClosed || log.Len() != 0 {
 		t.Errorf("answered %d, logged %q", recorder.Code, log.String())
 	}
@@ -135,7 +149,7 @@ func TestHealth(t *testing.T) {
 	var log bytes.Buffer
 	o := options(&log, nil)
 	o.Ready = func(context.Context) error { return errors.New("store /secret/path is read-only") }
-	answer := ask(o, http.MethodGet, "/health", nil)
+	answer := ask(t, o, http.MethodGet, "/health", nil)
 	if answer.Code != http.StatusServiceUnavailable || answer.Body.String() != `{"status":"DOWN"}` {
 		t.Errorf("%d %s", answer.Code, answer.Body)
 	}
@@ -168,7 +182,7 @@ func TestPaths(t *testing.T) {
 		"/gate/tree/a/b%2Fc/":     "tree /a/b/c",
 		"/things/%E2%9C%93?x=1%2": "thing ✓",
 	} {
-		if answer := ask(o, http.MethodGet, target, nil); answer.Code != 200 || answer.Body.String() != want {
+		if answer := ask(t, o, http.MethodGet, target, nil); answer.Code != 200 || answer.Body.String() != want {
 			t.Errorf("%s: %d %q, want %q", target, answer.Code, answer.Body, want)
 		}
 	}
@@ -192,7 +206,7 @@ func TestNoRoute(t *testing.T) {
 		{http.MethodPost, "/canaries", 404, "no such address: POST /canaries. This server does not have canary analysis"},
 		{http.MethodPatch, "/things", 405, "PATCH is not allowed on /things; allowed: GET"},
 	} {
-		if answer := ask(o, test.method, test.path, nil); answer.Code != test.status || message(t, answer) != test.message {
+		if answer := ask(t, o, test.method, test.path, nil); answer.Code != test.status || message(t, answer) != test.message {
 			t.Errorf("%s %s: %d %s", test.method, test.path, answer.Code, answer.Body)
 		}
 	}
@@ -216,7 +230,7 @@ func TestCompressedAlready(t *testing.T) {
 		c.Header("Content-Encoding", "br")
 		c.String(http.StatusOK, strings.Repeat("x", 2*worthIt))
 	}})
-	answer := ask(o, http.MethodGet, "/", map[string]string{"Accept-Encoding": "gzip"})
+	answer := ask(t, o, http.MethodGet, "/", map[string]string{"Accept-Encoding": "gzip"})
 	if answer.Header().Get("Content-Encoding") != "br" || answer.Body.Len() != 2*worthIt {
 		t.Errorf("%v, %d bytes", answer.Header(), answer.Body.Len())
 	}
@@ -239,6 +253,40 @@ func TestScopes(t *testing.T) {
 		if got := strings.Join(may, " "); got != test.may {
 			t.Errorf("%v may %q, want %q", test.scopes, got, test.may)
 		}
+	}
+}
+
+// A web page of another origin cannot make a browser write: an agent on a developer's machine asks for no sign-in.
+func TestCrossSite(t *testing.T) {
+	var log bytes.Buffer
+	o := options(&log, routes{"POST /tasks": func(*gin.Context) {}, "GET /tasks": func(*gin.Context) {}})
+	o.AllowedOrigins = []string{"https://deck.example.com"}
+	for _, test := range []struct {
+		name, method string
+		header       map[string]string
+		status       int
+	}{
+		{"curl", http.MethodPost, nil, 200},
+		{"another site", http.MethodPost, map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example.com"}, 403},
+		{"another port of this machine", http.MethodPost, map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "http://example.com:9999"}, 403},
+		{"an old browser", http.MethodPost, map[string]string{"Origin": "https://evil.example.com"}, 403},
+		{"the agent's own page", http.MethodPost, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://example.com"}, 200},
+		{"Deck", http.MethodPost, map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://deck.example.com"}, 200},
+		{"reading gives nothing away: there are no CORS headers", http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example.com"}, 200},
+	} {
+		answer := ask(t, o, test.method, "/tasks", test.header)
+		if answer.Code != test.status {
+			t.Errorf("%s: %d %s", test.name, answer.Code, answer.Body)
+		}
+		if test.status == 403 && !strings.Contains(message(t, answer), "add it to server.allowedOrigins") {
+			t.Errorf("%s: %s", test.name, answer.Body)
+		}
+	}
+}
+
+func TestMethodLabel(t *testing.T) {
+	if methodLabel(http.MethodPatch) != "PATCH" || methodLabel("FOO123") != "other" {
+		t.Error("labels are chosen by callers")
 	}
 }
 
@@ -332,9 +380,67 @@ func TestNewRefused(t *testing.T) {
 	if _, err := New(again); err == nil || !strings.Contains(err.Error(), "Choose another address with server.listen") {
 		t.Errorf("an address that is taken: %v", err)
 	}
+	badOrigin := options(&log, nil)
+	badOrigin.AllowedOrigins = []string{"https://deck.example.com", "deck.example.com/"}
+	if _, err := New(badOrigin); err == nil || !strings.HasPrefix(err.Error(), "server.allowedOrigins[1]: ") {
+		t.Errorf("an origin that is none: %v", err)
+	}
 	noCertificate := options(&log, nil)
 	noCertificate.CertFile, noCertificate.KeyFile = "none.crt", "none.key"
 	if _, err := New(noCertificate); err == nil || !strings.HasPrefix(err.Error(), "server.tls: open none.crt") {
 		t.Errorf("no certificate: %v", err)
 	}
+}
+
+// With a certificate the server speaks TLS, and nothing older than 1.2.
+func TestTLS(t *testing.T) {
+	var log bytes.Buffer
+	certificate, key, pool := selfSigned(t)
+	o := options(&log, nil)
+	o.CertFile, o.KeyFile = certificate, key
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	for version, works := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: version, ServerName: "example.com"}}
+		answer, err := (&http.Client{Transport: transport}).Get(s.URL() + "/health")
+		if (err == nil) != works {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+		if err == nil {
+			if err := answer.Body.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		transport.CloseIdleConnections()
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// selfSigned writes the certificate of net/http/httptest, which is for example.com, and its key.
+func selfSigned(t *testing.T) (certificateFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	donor := httptest.NewTLSServer(http.NotFoundHandler())
+	defer donor.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(donor.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, data []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	pool = x509.NewCertPool()
+	pool.AddCert(donor.Certificate())
+	return write("tls.crt", "CERTIFICATE", donor.Certificate().Raw), write("tls.key", "PRIVATE KEY", key), pool
 }

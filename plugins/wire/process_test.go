@@ -309,6 +309,11 @@ func TestPluginEndsWithItsLifelineOrASignal(t *testing.T) {
 		"signal":              func(plugin *os.Process, _ *os.File) error { return plugin.Signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			// A directory inside, because the plugin removes its own.
+			sockets, err := os.MkdirTemp(socketDir(t), "s")
+			if err != nil {
+				t.Fatal(err)
+			}
 			lifeline, agentEnd, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -316,7 +321,7 @@ func TestPluginEndsWithItsLifelineOrASignal(t *testing.T) {
 			defer agentEnd.Close()
 			plugin := exec.Command(os.Args[0])
 			plugin.Env = []string{roleEnv + "=serve", wire.CookieKey + "=" + wire.CookieValue, wire.LifelineEnv + "=3",
-				"PLUGIN_PROTOCOL_VERSIONS=1"}
+				"PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR=" + sockets}
 			plugin.ExtraFiles = []*os.File{lifeline}
 			stdout, err := plugin.StdoutPipe()
 			if err != nil {

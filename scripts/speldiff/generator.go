@@ -251,7 +251,7 @@ func (g *generator) stringMethod() string {
 		"indexOf("+g.literal()+")", "contains("+g.literal()+")", "startsWith("+g.literal()+")", "endsWith("+g.literal()+")", "equals("+g.literal()+")", "equalsIgnoreCase("+g.literal()+")",
 		"replace('a','b')", "replace("+g.literal()+", 'R')", "replaceAll('[a-c]','-')", "replaceAll('(\\w)(\\d)?','$1_')", "replaceFirst('b|X','!')", "split(',')", "split('')", "split('\\.')[0]", "split('X', 2)",
 		"concat("+g.string()+")", "repeat("+n+")", "charAt("+n+")", "toString()", "hashCode()", "compareTo("+g.literal()+")", "compareToIgnoreCase("+g.literal()+")", "matches('[a-z]+')",
-		"toCharArray()", "getBytes()", "codePointAt("+n+")", "regionMatches(true, 0, 'ABC', 0, 2)", "stripLeading()", "formatted(1, 'x')", "intern()", "lastIndexOf('X')", "indexOf('b', 1)",
+		"toCharArray().length", "getBytes()[0]", "codePointAt("+n+")", "regionMatches(true, 0, 'ABC', 0, 2)", "stripLeading()", "formatted(1, 'x')", "intern()", "lastIndexOf('X')", "indexOf('b', 1)",
 		"chars()", "lines()", "nope()", "substring("+g.any()+")", "concat("+g.any()+")", "split("+g.literal()+")")
 }
 

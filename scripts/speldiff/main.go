@@ -30,6 +30,7 @@ func main() {
 	n := flag.Int("n", 100_000, "how many cases")
 	seed := flag.Uint64("seed", 1, "seed of the generator")
 	keep := flag.String("keep", "", "append differing cases to this `file`")
+	sample := flag.Int("sample", 0, "with -keep: append every `n`th agreeing case too")
 	executions := flag.String("executions", "agent/spel/testdata/executions.json", "executions for documents")
 	flag.Parse()
 	oracle := os.Getenv("GENNAKER_SPEL_ORACLE")
@@ -37,7 +38,7 @@ func main() {
 		fmt.Println("speldiff: skipped: GENNAKER_SPEL_ORACLE does not name a folder with the oracle's run.sh")
 		return
 	}
-	unexplained, err := compare(oracle, *executions, *keep, *n, *seed)
+	unexplained, err := compare(oracle, *executions, *n, *seed, &report{sample: *sample}, *keep)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "speldiff:", err)
 		os.Exit(2)
@@ -48,7 +49,7 @@ func main() {
 }
 
 // compare generates cases, asks both sides, and reports what differs.
-func compare(oracle, executionsFile, keep string, n int, seed uint64) (unexplained int, err error) {
+func compare(oracle, executionsFile string, n int, seed uint64, report *report, keep string) (unexplained int, err error) {
 	executions, err := loadExecutions(executionsFile)
 	if err != nil {
 		return 0, err
@@ -72,8 +73,7 @@ func compare(oracle, executionsFile, keep string, n int, seed uint64) (unexplain
 	if err != nil {
 		return 0, err
 	}
-	report, err := newReport(keep)
-	if err != nil {
+	if err := report.open(keep); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, report.close()) }()
@@ -190,15 +190,15 @@ func isCode(s string) bool {
 type report struct {
 	same, explained, differ, values, errors int
 
-	file *os.File
+	sample int
+	file   *os.File
 }
 
-func newReport(keep string) (*report, error) {
-	if keep == "" {
-		return &report{}, nil
+func (r *report) open(keep string) (err error) {
+	if keep != "" {
+		r.file, err = os.OpenFile(keep, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	}
-	f, err := os.OpenFile(keep, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	return &report{file: f}, err
+	return err
 }
 
 func (r *report) close() error {
@@ -225,7 +225,9 @@ func (r *report) judge(engine *spel.Engine, executions map[string]any, q request
 	got := c.Check(engine)
 	switch {
 	case got == "":
-		r.same++
+		if r.same++; r.sample > 0 && r.same%r.sample == 0 {
+			return r.write(line)
+		}
 		return nil
 	case explained(q, a, got):
 		r.explained++
@@ -233,8 +235,13 @@ func (r *report) judge(engine *spel.Engine, executions map[string]any, q request
 	}
 	r.differ++
 	fmt.Printf("%.300s\n\twant %s %.200s %s %.300s\n\tgot  %.300s\n", q.text(), a.Type, a.Value, a.Error, fmt.Sprint(a.Summary), got)
-	if r.file != nil {
-		_, err = fmt.Fprintf(r.file, "%s\n", line)
+	return r.write(line)
+}
+
+func (r *report) write(line []byte) error {
+	if r.file == nil {
+		return nil
 	}
+	_, err := fmt.Fprintf(r.file, "%s\n", line)
 	return err
 }

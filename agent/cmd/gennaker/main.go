@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // execution windows name zones, and the machine may have none
 
 	"github.com/gennaker/gennaker/agent/internal/cli"
 )

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
@@ -87,6 +88,9 @@ func (a *agent) build(ctx context.Context) error {
 			_, err := a.inbox.AcceptIn(tx, event, key)
 			return err
 		},
+		PassOver: func(tx store.Tx, event trigger.Event, key, reason string) error {
+			return a.inbox.PassOver(tx, event, key, reason)
+		},
 		Accepted: func() { a.inbox.Wake() }, Incarnation: incarnation.ID, Log: a.log})
 	if err != nil {
 		return err
@@ -96,7 +100,7 @@ func (a *agent) build(ctx context.Context) error {
 		return err
 	}
 	a.accounts = newAccounts(a.config, a.fetch)
-	a.spel = spel.New(spel.Config{})
+	a.spel = spel.New(spel.Config{Fetch: a.fetch.Get, Catalog: names{a.catalog}})
 	if a.plugins, err = a.newPlugins(); err != nil {
 		return err
 	}
@@ -132,9 +136,14 @@ func (a *agent) buildFetch(ctx context.Context) (err error) {
 }
 
 func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) error {
-	definitions := []stage.Definition{stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(nil), stage.CheckPreconditions(), stage.EvaluateVariables()}
+	zone, err := time.LoadLocation(a.config.Tasks.ExecutionWindow.Timezone)
+	if err != nil {
+		return fmt.Errorf("tasks.executionWindow.timezone: %w", err)
+	}
+	definitions := []stage.Definition{stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(nil), stage.CheckPreconditions(),
+		stage.EvaluateVariables(), stage.ExecutionWindow(zone), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(),
+		stage.EvaluateArtifacts()}
 	definitions = append(definitions, stage.Jobs(a.catalog)...)
-	var err error
 	if a.stages, err = stage.NewSet(definitions...); err != nil {
 		return err
 	}
@@ -150,6 +159,7 @@ func (a *agent) buildServer() (err error) {
 		Ready: a.store.Ping, Absent: gate.Absent, Metrics: a.metrics(), Log: a.log,
 		Routes: []server.Routes{
 			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Expressions: expressions{executions{a}},
+				Logs:   stageLogs{a.store},
 				Builds: builds{a}, Accounts: a.accounts, Version: a.version, User: server.User},
 			&echo.API{Intake: intake{a}},
 			&igor.API{Builds: builds{a}, User: server.User},

@@ -25,7 +25,24 @@ func (a *agent) newPlugins() (*pluginhost.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	shared := environmentOf(a.config.Kubernetes.Accounts)
+	for i := range found {
+		found[i].Env = append(found[i].Env, shared...)
+	}
 	return pluginhost.New(pluginhost.Config{Plugins: found}, host{a}, a.log), nil
+}
+
+// environmentOf names the environment variables without which Kubernetes accounts do not work: those that say where the
+// cluster is that the agent runs in, and those that credential programs are found by. None of them is a secret.
+func environmentOf(accounts []config.Kubernetes) []string {
+	var names []string
+	if slices.ContainsFunc(accounts, func(k config.Kubernetes) bool { return k.ServiceAccount }) {
+		names = append(names, "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+	}
+	if slices.ContainsFunc(accounts, func(k config.Kubernetes) bool { return k.AllowExec }) {
+		names = append(names, "PATH", "HOME")
+	}
+	return names
 }
 
 // findPlugins returns the plugins of the configuration, and those of its directory that it does not name. Without a

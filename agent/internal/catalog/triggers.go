@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -69,13 +70,25 @@ func newIndex(generation int64, pipelines []spinnaker.Pipeline) *index {
 		if p.Disabled {
 			continue
 		}
+		named := map[string]bool{}
 		for i, t := range p.Triggers {
 			key, ok := trigger.KeyOf(t)
-			if !ok || !t.Enabled() {
+			if !ok || !t.Enabled() || repeated(p.Triggers[:i], t) {
 				continue
 			}
-			ix.armed[key] = append(ix.armed[key], trigger.Armed{Pipeline: p, Trigger: t, Name: trigger.Name(t, i)})
+			name := trigger.Name(t, i)
+			if named[name] {
+				name = trigger.Name(nil, i)
+			}
+			named[name] = true
+			ix.armed[key] = append(ix.armed[key], trigger.Armed{Pipeline: p, Trigger: t, Name: name})
 		}
 	}
 	return ix
+}
+
+// repeated says whether a trigger is the same as one before it in its pipeline: both together start the pipeline once.
+// Different ones that have the same id are told apart by their places.
+func repeated(before []spinnaker.Trigger, t spinnaker.Trigger) bool {
+	return slices.ContainsFunc(before, func(earlier spinnaker.Trigger) bool { return reflect.DeepEqual(earlier, t) })
 }

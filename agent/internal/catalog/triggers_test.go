@@ -61,6 +61,16 @@ func TestArmed(t *testing.T) {
 	}
 }
 
+// A trigger that is there twice fires once. Different ones that have the same id keep apart: verdicts and starts are kept
+// under their names.
+func TestArmedTwice(t *testing.T) {
+	f := open(t)
+	f.save(`{"id":"1","application":"shop","name":"p","triggers":[
+		{"id":"x","type":"webhook","enabled":true,"source":"git"}, {"id":"x","type":"webhook","enabled":true,"source":"git"},
+		{"id":"x","type":"webhook","enabled":true,"source":"git","payloadConstraints":{"a":"b"}}]}`)
+	same(t, "armed", f.armed(trigger.Key{Type: trigger.Webhook, Source: "git"}), []string{"p x", "p #2"})
+}
+
 func pipelineFor(id, job string) string {
 	return `{"id":"` + id + `","application":"shop","name":"` + id + `","triggers":[{"type":"jenkins","enabled":true,"master":"ci","job":"` + job + `"}]}`
 }

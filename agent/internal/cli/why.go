@@ -57,7 +57,7 @@ func whyCommand() *cobra.Command {
 func printWhy(cmd *cobra.Command, events []echo.Event, master, job string, build int64) error {
 	out := cmd.OutOrStdout()
 	if len(events) == 0 {
-		which := "no build"
+		which := "any build"
 		if build != 0 {
 			which = fmt.Sprintf("build %d", build)
 		}

@@ -16,6 +16,7 @@ type Config struct {
 	ECR            Accounts[ECR]        `yaml:"ecr"`
 	Plugins        Plugins              `yaml:"plugins"`
 	Runner         Runner               `yaml:"runner"`
+	Tasks          Tasks                `yaml:"tasks"`
 }
 
 // Server is where and how the API is served.
@@ -24,9 +25,7 @@ type Server struct {
 	Listen string `yaml:"listen"`
 	// BasePath is stripped from the path of every request, for example "/gate".
 	BasePath string `yaml:"basePath"`
-	// BaseURL is the address under which people reach the API; execution links are built from it.
-	BaseURL string `yaml:"baseUrl"`
-	TLS     TLS    `yaml:"tls"`
+	TLS      TLS    `yaml:"tls"`
 	// Tokens are the API tokens. Without any, only a loopback address may be listened on.
 	Tokens []Token `yaml:"tokens"`
 	// MaxBody is the largest request body in bytes.
@@ -86,6 +85,8 @@ type Master struct {
 	Timeout      Duration `yaml:"timeout"`
 	// PropertyFileTimeout is how long a build's property file may be late.
 	PropertyFileTimeout Duration `yaml:"propertyFileTimeout"`
+	// Backfill is what becomes of builds that were found long after their end: latest, all or none; "" is latest.
+	Backfill string `yaml:"backfill"`
 }
 
 // Accounts is a list of named accounts of one kind.
@@ -186,6 +187,17 @@ type Runner struct {
 	Parallel int `yaml:"parallel"`
 }
 
+// Tasks are settings of stages that the agent runs itself (Orca's tasks).
+type Tasks struct {
+	ExecutionWindow ExecutionWindow `yaml:"executionWindow"`
+}
+
+// ExecutionWindow is about stages that are restricted to certain times.
+type ExecutionWindow struct {
+	// Timezone is the zone of the days and hours, for example Europe/Berlin.
+	Timezone string `yaml:"timezone"`
+}
+
 // Default is the configuration of an empty file.
 func Default() Config {
 	return Config{
@@ -193,6 +205,7 @@ func Default() Config {
 		Store:  Store{Path: "gennaker.db"},
 		Log:    Log{Level: "info"},
 		Runner: Runner{Parallel: 32},
+		Tasks:  Tasks{ExecutionWindow{Timezone: "America/Los_Angeles"}},
 	}
 }
 

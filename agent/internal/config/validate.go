@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Scopes of an API token, each including the ones before.
@@ -27,6 +30,12 @@ func (c Config) Validate() error {
 	errs = append(errs, unique("dockerRegistry.accounts", c.DockerRegistry.Accounts, func(a Registry) string { return a.Name })...)
 	errs = append(errs, unique("ecr.accounts", c.ECR.Accounts, func(a ECR) string { return a.Name })...)
 	errs = append(errs, unique("plugins.plugins", c.Plugins.Plugins, func(p Plugin) string { return p.Name })...)
+	for i, plugin := range c.Plugins.Plugins {
+		errs = append(errs, plugin.validate(fmt.Sprintf("plugins.plugins[%d]", i))...)
+	}
+	if _, err := time.LoadLocation(c.Tasks.ExecutionWindow.Timezone); err != nil {
+		errs = append(errs, fmt.Errorf("tasks.executionWindow.timezone: found %q, expected a zone such as Europe/Berlin", c.Tasks.ExecutionWindow.Timezone))
+	}
 	if c.Runner.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("runner.parallel: found %d, expected at least 1", c.Runner.Parallel))
 	}
@@ -102,6 +111,9 @@ func (j Jenkins) validate() []error {
 		} else if address.User != nil {
 			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: holds a user name: use username and password", i))
 		}
+		if !slices.Contains([]string{"", "latest", "all", "none"}, master.Backfill) {
+			errs = append(errs, fmt.Errorf("jenkins.masters[%d].backfill: found %q, expected latest, all or none", i, master.Backfill))
+		}
 	}
 	return errs
 }
@@ -113,6 +125,17 @@ func (k Kubernetes) validate(path string) []error {
 	}
 	if !slices.Contains([]string{"", "fail", "convert", "off"}, k.RemovedAPIs) {
 		errs = append(errs, fmt.Errorf("%s.removedApis: found %q, expected fail, convert or off", path, k.RemovedAPIs))
+	}
+	return errs
+}
+
+func (p Plugin) validate(path string) []error {
+	var errs []error
+	if p.Path == "" {
+		errs = append(errs, fmt.Errorf("%s.path: is missing: expected the path of the plugin's executable", path))
+	}
+	if sum, err := hex.DecodeString(p.SHA256); p.SHA256 != "" && (err != nil || len(sum) != sha256.Size) {
+		errs = append(errs, fmt.Errorf("%s.sha256: found %q, expected 64 hexadecimal digits, as sha256sum prints them", path, p.SHA256))
 	}
 	return errs
 }

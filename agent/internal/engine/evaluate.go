@@ -37,7 +37,7 @@ type Evaluation struct {
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/util/ContextParameterProcessor.java.
 func EvaluateContext(ctx context.Context, expressions *spel.Engine, ex *Execution, stage *spinnaker.Stage, own []string) Evaluation {
-	left := append([]string{spel.SummaryKey, ContextExpressions}, own...)
+	left := append([]string{spel.SummaryKey, ContextExpressions, ContextMessage, ContextWarnings, "exception"}, own...)
 	if flag(stage, skipEvaluationKey) {
 		left = append(left, "manifests", "manifest", "patchBody")
 	}
@@ -88,6 +88,16 @@ func newLiterals(written, known, found []string) []string {
 	}
 	slices.Sort(literals)
 	return slices.Compact(literals)
+}
+
+// mergeTexts adds texts to a sorted list.
+func mergeTexts(list, more []string) []string {
+	if len(more) == 0 {
+		return list
+	}
+	merged := slices.Concat(list, more)
+	slices.Sort(merged)
+	return slices.Compact(merged)
 }
 
 // texts collects the texts in a JSON value that look like expressions.

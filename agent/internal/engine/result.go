@@ -98,6 +98,8 @@ func (a *advance) merge(stage *spinnaker.Stage, r *Result) {
 			stage.Context[key] = value
 		}
 	}
+	// What a step says comes from outside the pipeline (a server's message, a build's data): it is never evaluated.
+	w.Literals = mergeTexts(w.Literals, texts(r.Context))
 	maps.Copy(stage.Outputs, r.Outputs)
 	addArtifacts(stage, r.Artifacts)
 	if r.Tasks != nil {

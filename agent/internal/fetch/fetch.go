@@ -90,6 +90,7 @@ type Options struct {
 // Set holds a fetcher for each account and type.
 type Set struct {
 	accounts   []account
+	public     httpFile
 	transports []*http.Transport
 }
 
@@ -104,6 +105,7 @@ type account struct {
 func New(o Options) (*Set, error) {
 	limits := o.Limits.withDefaults()
 	s := &Set{}
+	s.public = httpFile{client: s.client("", Access{}, limits, o.TLS)}
 	s.add(EmbeddedAccount, embedded{limits: limits}, typeEmbedded)
 	if o.Blobs != nil {
 		s.add(EmbeddedAccount, remote{blobs: o.Blobs}, typeRemote)

@@ -30,6 +30,16 @@ func (h httpFile) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser
 	return h.client.open(ctx, request{url: target, trusted: target})
 }
 
+// Get reads an address that no account covers, for expressions: only public addresses, without credentials.
+func (s *Set) Get(ctx context.Context, address string) ([]byte, error) {
+	body, err := s.public.Open(ctx, spinnaker.Artifact{Reference: address})
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
+	return data, errors.Join(err, body.Close())
+}
+
 // embedded decodes embedded/base64, whose body is its reference.
 type embedded struct {
 	limits Limits

@@ -66,9 +66,7 @@ func explain(r store.Reader, row store.Event) (Explained, error) {
 		if err != nil {
 			return out, err
 		}
-		if event.Build != nil {
-			out.Number = event.Build.Number
-		}
+		out.Number = event.Build.Number
 	}
 	verdicts, err := r.Verdicts(store.VerdictQuery{EventID: row.ID})
 	out.Verdicts = verdicts

@@ -126,6 +126,9 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 // keep makes an event durable and returns the triggers that could mean it. An event of that key that is there already is
 // store.ErrExists.
 func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Armed, error) {
+	if event.Type == trigger.Build && event.Build == nil {
+		return nil, errors.New("the event of a build says nothing of the build")
+	}
 	body, err := json.Marshal(event)
 	if err != nil {
 		return nil, fmt.Errorf("encode the event: %w", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -25,9 +26,10 @@ type Options struct {
 	Store   store.Store
 	// Jobs names the jobs of a master, in Igor's form, that some enabled trigger means.
 	Jobs func(ctx context.Context, master string) ([]string, error)
-	// Accept takes a finished build in, in the transaction that moves the cursor past it; Accepted is called once that
-	// is durable.
+	// Accept takes a finished build in, in the transaction that moves the cursor past it. PassOver takes in one that is
+	// to start nothing, for a reason in words. Accepted is called once events are durable.
 	Accept   func(tx store.Tx, event trigger.Event, key string) error
+	PassOver func(tx store.Tx, event trigger.Event, key, reason string) error
 	Accepted func()
 	// Incarnation is the agent process that holds the leases.
 	Incarnation string
@@ -156,14 +158,24 @@ func (m *Masters) Artifact(ctx context.Context, master, job string, number int64
 	return client.Artifact(ctx, jenkins.FullName(job), int(number), path, limit)
 }
 
-// notFound turns Jenkins' 404 into the API's, and leaves other errors.
+// failure is an error of Jenkins that the API answers with a status and a text of its own.
+type failure struct {
+	answer *spinnaker.Error
+	cause  error
+}
+
+func (f failure) Error() string { return f.answer.Message }
+
+func (f failure) Unwrap() []error { return []error{f.answer, f.cause} }
+
+// notFound lets Jenkins' 404 be answered with the text that Igor has for it, and its other errors as those of a server
+// behind the API.
 func notFound(err error, format string, args ...any) error {
 	if jenkins.KindOf(err) == jenkins.KindNotFound {
-		return spinnaker.NotFound(format, args...)
+		return failure{spinnaker.NotFound(format, args...), err}
 	}
-	if answer := (*jenkins.Error)(nil); errors.As(err, &answer) {
-		const badGateway = 502
-		return &spinnaker.Error{Status: badGateway, Message: answer.Error()}
+	if failed := (*jenkins.Error)(nil); errors.As(err, &failed) {
+		return failure{&spinnaker.Error{Status: http.StatusBadGateway, Message: failed.Error()}, err}
 	}
 	return err
 }

@@ -37,9 +37,13 @@ type watcher struct {
 	told map[string]bool
 }
 
+func (m *Masters) newWatcher(found *master) *watcher {
+	return &watcher{Masters: m, master: found, told: map[string]bool{},
+		poller: poll.New(poll.Options{Client: found.client, Backfill: poll.Backfill(found.Backfill), Log: m.Log})}
+}
+
 func (m *Masters) watch(ctx context.Context, found *master) error {
-	w := &watcher{Masters: m, master: found, told: map[string]bool{},
-		poller: poll.New(poll.Options{Client: found.client, Log: m.Log})}
+	w := m.newWatcher(found)
 	interval := found.PollInterval.Or(config.DefaultPollInterval)
 	wait, failures := poll.Phase(found.Name, interval), 0
 	for {
@@ -80,10 +84,12 @@ func (w *watcher) cycle(ctx context.Context) error {
 	}
 	result, err := w.poller.Cycle(ctx, jobs, w.states)
 	w.tell(result.Problems)
-	if len(result.States) == 0 && len(result.Events) == 0 {
-		return err
+	for part := range parts(result, maxEvents) {
+		if failed := w.record(ctx, part); failed != nil {
+			return errors.Join(err, failed)
+		}
 	}
-	return errors.Join(err, w.record(ctx, result))
+	return err
 }
 
 // load reads what earlier cycles knew.
@@ -108,7 +114,7 @@ func (w *watcher) load(ctx context.Context) error {
 	return nil
 }
 
-// record takes the builds in and moves the cursor past them, in one transaction.
+// record takes builds in and moves the cursor past them, in one transaction.
 func (w *watcher) record(ctx context.Context, result poll.Result) error {
 	rows := make(map[string][]byte, len(result.States))
 	for name, state := range result.States {
@@ -121,6 +127,11 @@ func (w *watcher) record(ctx context.Context, result poll.Result) error {
 	err := w.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := tx.TakeLease("master/"+w.master.Name, w.Incarnation); err != nil {
 			return fmt.Errorf("take the lease on master %q: %w", w.master.Name, err)
+		}
+		for _, event := range result.PassedOver {
+			if err := w.PassOver(tx, eventOf(event), event.Key(), passedOver(event)); err != nil {
+				return fmt.Errorf("build %d of job %q: %w", event.Build.Number, event.Job, err)
+			}
 		}
 		for _, event := range result.Events {
 			if err := w.Accept(tx, eventOf(event), event.Key()); err != nil {
@@ -156,8 +167,15 @@ func (w *watcher) tell(problems []poll.Problem) {
 	w.told = told
 }
 
+// passedOver says why a build starts nothing.
+func passedOver(event poll.Event) string {
+	return fmt.Sprintf("build %d of job %q on master %q was %s. Start the pipeline by hand if it should run for this build",
+		event.Build.Number, event.Job, event.Master, event.Incomplete)
+}
+
 func eventOf(event poll.Event) trigger.Event {
 	info := buildInfo(event.Build)
+	info.Incomplete = event.Incomplete
 	return trigger.Event{Type: trigger.Build, Source: event.Master, Name: event.Job, Build: &info}
 }
 

@@ -175,10 +175,15 @@ func (i *instance) callError(caller, limited context.Context, stageType string, 
 	return i.failure(stageType, ErrContract, fmt.Sprintf("it answered %s: %s", answer.Code(), answer.Message()))
 }
 
-// settle gives the reason of a broken call time to show: the news that the process has ended may be on its way, and the
-// plugin's side of gRPC may have noticed the end of the call's time first.
+// settle gives the reason of a broken call time to show: the news that the process has ended may be on its way, and gRPC
+// may have noticed the end of the call's time before the context has.
 func (i *instance) settle(limited context.Context, code codes.Code) {
 	switch code {
+	case codes.DeadlineExceeded:
+		if end, ok := limited.Deadline(); ok && !end.After(time.Now()) {
+			<-limited.Done()
+		}
+		return
 	case codes.Canceled, codes.Internal, codes.Unavailable, codes.Unknown:
 	default:
 		return

@@ -107,6 +107,8 @@ func (d demo) Run(ctx context.Context, req *sdk.Request) (*sdk.Response, error) 
 		}
 		time.Sleep(300 * time.Millisecond) // the work of the step
 		return done, nil
+	case "hang":
+		select {}
 	case "wait":
 		<-ctx.Done()
 		return nil, ctx.Err()

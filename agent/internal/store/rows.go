@@ -23,9 +23,8 @@ type ExecutionQuery struct {
 	// OldestFirst turns the order by build time around.
 	OldestFirst   bool
 	Offset, Limit int
-	// WithoutStages leaves the stages out. Brief leaves out what may be large in them: outputs, tasks and the context but
-	// for its `group`.
-	WithoutStages, Brief bool
+	// Brief leaves out what may be large in stages: outputs, tasks and the context but for its `group`.
+	Brief bool
 }
 
 // Slot is an unfinished execution of a pipeline.
@@ -141,17 +140,6 @@ type Incarnation struct {
 type Lease struct {
 	Name, Incarnation string
 	Epoch             int64
-}
-
-// Token is an API token, kept hashed.
-type Token struct {
-	ID, Name string
-	// Hash is the SHA-256 of the secret.
-	Hash []byte
-	// Scopes are "read", "trigger", "write".
-	Scopes    []string
-	CreatedAt time.Time
-	ExpiresAt time.Time
 }
 
 // AuditRow says who did what.

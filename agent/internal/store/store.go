@@ -106,8 +106,6 @@ type Reader interface {
 	// Incarnations returns the agent processes that are known.
 	Incarnations() ([]Incarnation, error)
 
-	// Tokens returns all API tokens.
-	Tokens() ([]Token, error)
 	// Audit lists audit rows, the last written first.
 	Audit(limit int) ([]AuditRow, error)
 }
@@ -142,8 +140,6 @@ type Tx interface {
 	// ClaimStage takes a due, unclaimed stage for an incarnation: epoch rises by one. A stage that is claimed or no
 	// longer due is ErrStale, and so is an incarnation that has no row, because it was never renewed or was buried.
 	ClaimStage(ref StageRef, incarnation string, now time.Time) (Claim, error)
-	// CheckClaim is ErrStale unless the claim is the stage's present one.
-	CheckClaim(Claim) error
 	// ReleaseClaim ends a claim: the stage may be claimed again when it is due. A stale claim is ErrStale.
 	ReleaseClaim(Claim) error
 	// Checkpoint replaces the state in a claimed stage's work.
@@ -175,13 +171,9 @@ type Tx interface {
 	TakeLease(name, incarnation string) (Lease, error)
 	ReleaseLease(name, incarnation string) error
 
-	PutToken(Token) error
-	DeleteToken(id string) error
 	AddAudit(AuditRow) error
 
-	// AddBlobRef keeps a stored body; absent bodies and executions are ErrNotFound. MoveBlobRefs gives all references
-	// of one owner to another; ReleaseBlobs drops an owner's.
-	AddBlobRef(ref BlobRef, sha256 string) error
+	// MoveBlobRefs gives all references of one owner to another; ReleaseBlobs drops an owner's.
 	MoveBlobRefs(from, to BlobRef) error
 	ReleaseBlobs(BlobRef) error
 }

@@ -48,8 +48,8 @@ func (w *World) DeliveryStages(appURL string) []object {
 			"account": "demo", "source": "artifact", "manifestArtifactId": "baked", "namespaceOverride": Namespace,
 			"moniker": object{"app": Application}, "skipExpressionEvaluation": true},
 		{"refId": "3", "requisiteStageRefIds": []string{"2"}, "type": "httpTest", "name": "HTTP test",
-			"checks": []object{{"name": "serves the build's image", "url": appURL, "status": 200,
-				"body": object{"contains": `${trigger["properties"]["imageName"]}`}}}},
+			"checks": []object{{"name": "serves the build's image", "url": appURL,
+				"expect": object{"status": 200, "body": object{"contains": `${trigger["properties"]["imageName"]}`}}}}},
 		{"refId": "4", "requisiteStageRefIds": []string{"2"}, "type": "jenkins", "name": "Smoke test", "master": Master, "job": SmokeJob,
 			"parameters": object{"IMAGE": `${trigger["properties"]["imageName"]}`}},
 	}

@@ -41,7 +41,7 @@ var sameLayer = map[string][]string{
 
 // kits are test kits: only tests and scripts import them.
 var kits = []string{"jenkins/jenkinstest", "plugins/plugintest", "plugins/internal/kubetest", "agent/internal/store/storetest",
-	"agent/internal/fetch/fetchtest", "api/apitest"}
+	"agent/internal/fetch/fetchtest", "agent/internal/engine/enginetest", "agent/spel/conformance", "api/apitest"}
 
 // forbidden are imports between trees.
 var forbidden = []struct{ from, to string }{

@@ -144,21 +144,6 @@ func (t *tx) refer(ref store.BlobRef, blob int64) error {
 	return err
 }
 
-// AddBlobRef implements store.Tx.
-func (t *tx) AddBlobRef(ref store.BlobRef, sha256 string) error {
-	blob, err := t.blob(sha256)
-	if err == nil && blob == nil {
-		return notFound("body", sha256)
-	}
-	if err == nil {
-		err = t.refer(ref, blob.id)
-	}
-	if err != nil {
-		return fmt.Errorf("keep body %q: %w", sha256, err)
-	}
-	return nil
-}
-
 // MoveBlobRefs implements store.Tx.
 func (t *tx) MoveBlobRefs(from, to store.BlobRef) error {
 	if from == to {

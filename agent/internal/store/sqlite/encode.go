@@ -145,7 +145,7 @@ func encodeStage(stage *spinnaker.Stage, work *engine.Work) (*stageRow, error) {
 
 // decode is the reverse of encode.
 func (row *executionRow) decode() (*engine.Execution, error) {
-	shown, err := row.decodeShown(wholeStages)
+	shown, err := row.decodeShown(false)
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +163,8 @@ func (row *executionRow) decode() (*engine.Execution, error) {
 	return ex, nil
 }
 
-// decodeShown decodes the part of an execution that the API shows.
-func (row *executionRow) decodeShown(d depth) (*spinnaker.Execution, error) {
+// decodeShown decodes the part of an execution that the API shows; brief leaves the tasks out.
+func (row *executionRow) decodeShown(brief bool) (*spinnaker.Execution, error) {
 	ex := new(spinnaker.Execution)
 	if err := spinnaker.Decode([]byte(row.head), ex); err != nil {
 		return nil, fmt.Errorf("read the stored head: %w", err)
@@ -174,9 +174,6 @@ func (row *executionRow) decodeShown(d depth) (*spinnaker.Execution, error) {
 	}
 	if err := row.parts.read(partTrigger, &ex.Trigger); err != nil {
 		return nil, err
-	}
-	if d == withoutStages {
-		return ex, nil
 	}
 	var order []string
 	if err := json.Unmarshal([]byte(row.order), &order); err != nil {
@@ -192,7 +189,7 @@ func (row *executionRow) decodeShown(d depth) (*spinnaker.Execution, error) {
 		if err != nil {
 			return nil, fmt.Errorf("stage %q: %w", id, err)
 		}
-		if d == briefStages {
+		if brief {
 			stage.Tasks = []spinnaker.Task{}
 		}
 		ex.Stages = append(ex.Stages, stage)

@@ -30,7 +30,7 @@ func (r *reader) executionRow(id string) (*executionRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.fill(map[string]*executionRow{id: row}, wholeStages); err != nil {
+	if err := r.fill(map[string]*executionRow{id: row}, false); err != nil {
 		return nil, fmt.Errorf("execution %q: %w", id, err)
 	}
 	if r.seen != nil {
@@ -44,23 +44,21 @@ func scanExecution(rows *sql.Rows) (*executionRow, error) {
 	return row, rows.Scan(&row.id, &row.head, &row.order, &row.waiting)
 }
 
-// fill reads the stages of executions and the parts, as deep as it is told.
-func (r *reader) fill(executions map[string]*executionRow, d depth) error {
+// fill reads the stages of executions and the parts; brief leaves out those of the stages.
+func (r *reader) fill(executions map[string]*executionRow, brief bool) error {
 	ids, err := idList(executions)
 	if err != nil {
 		return err
 	}
-	if d != withoutStages {
-		if err := r.fillStages(executions, ids); err != nil {
-			return err
-		}
+	if err := r.fillStages(executions, ids); err != nil {
+		return err
 	}
-	if d == wholeStages {
-		return r.fillParts(executions, ids, `SELECT execution_id, stage_id, name, document FROM part
-			WHERE execution_id IN (SELECT value FROM json_each($1))`)
+	query := `SELECT execution_id, stage_id, name, document FROM part
+		WHERE execution_id IN (SELECT value FROM json_each($1))`
+	if brief {
+		query += " AND stage_id = ''"
 	}
-	return r.fillParts(executions, ids, `SELECT execution_id, stage_id, name, document FROM part
-		WHERE execution_id IN (SELECT value FROM json_each($1)) AND stage_id = ''`)
+	return r.fillParts(executions, ids, query)
 }
 
 func idList(executions map[string]*executionRow) (string, error) {

@@ -71,12 +71,12 @@ func (r *reader) executions(query store.ExecutionQuery) ([]*spinnaker.Execution,
 	for _, row := range rows {
 		byID[row.id] = row
 	}
-	if err := r.fill(byID, depthOf(query)); err != nil {
+	if err := r.fill(byID, query.Brief); err != nil {
 		return nil, err
 	}
 	out := make([]*spinnaker.Execution, len(rows))
 	for i, row := range rows {
-		if out[i], err = row.decodeShown(depthOf(query)); err != nil {
+		if out[i], err = row.decodeShown(query.Brief); err != nil {
 			return nil, fmt.Errorf("execution %q: %w", row.id, err)
 		}
 	}
@@ -119,25 +119,4 @@ func conditions(query store.ExecutionQuery) *where {
 		w.add("build_time <= %s", query.BuiltTo.UnixMilli())
 	}
 	return w
-}
-
-// depth says how much of an execution is read.
-type depth int
-
-const (
-	withoutStages depth = iota
-	// briefStages are stages without context (but `group`), outputs and tasks.
-	briefStages
-	wholeStages
-)
-
-func depthOf(query store.ExecutionQuery) depth {
-	switch {
-	case query.WithoutStages:
-		return withoutStages
-	case query.Brief:
-		return briefStages
-	default:
-		return wholeStages
-	}
 }

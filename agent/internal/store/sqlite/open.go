@@ -16,12 +16,13 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store"
 )
 
+// readers is how many reads run at once.
+const readers = 4
+
 // Options say where the file is and how it is used.
 type Options struct {
 	// Path of the database file. It and its folder are made if they are not there; only this user may read them.
 	Path string
-	// Readers is how many reads run at once; 0 means 4.
-	Readers int
 	// MaxBatch is how many updates share a commit at most; 0 means 64.
 	MaxBatch int
 	// Logger gets what an operator should know; nil means slog's default.
@@ -85,7 +86,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if s.lock, err = lock(path); err != nil {
 		return nil, err
 	}
-	if err := s.connect(ctx, path, cmp.Or(o.Readers, 4)); err != nil {
+	if err := s.connect(ctx, path); err != nil {
 		return nil, errors.Join(explain(err), s.disconnect())
 	}
 	go s.write()
@@ -115,7 +116,7 @@ func create(name string) (string, error) {
 }
 
 // connect opens the writer, migrates, and opens the readers.
-func (s *Store) connect(ctx context.Context, path string, readers int) (err error) {
+func (s *Store) connect(ctx context.Context, path string) (err error) {
 	s.writeDB = sql.OpenDB(connector{path: path})
 	if s.writer, err = newConn(ctx, s.writeDB); err != nil {
 		return err

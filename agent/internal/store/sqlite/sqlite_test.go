@@ -117,7 +117,7 @@ func TestEarlierAgentsAreBuriedAtOpen(t *testing.T) {
 	var log bytes.Buffer
 	second := openAt(t, sqlite.Options{Path: path, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	update(t, second, func(tx store.Tx) error {
-		if err := tx.CheckClaim(claim); !errors.Is(err, store.ErrStale) {
+		if err := tx.ReleaseClaim(claim); !errors.Is(err, store.ErrStale) {
 			t.Errorf("the old claim: found error %v, expected one that is ErrStale", err)
 		}
 		if err := tx.Renew(store.Incarnation{ID: "new"}); err != nil {

@@ -90,17 +90,6 @@ func stale(claim store.Claim) error {
 		claim.Incarnation, claim.Epoch, claim.StageID, claim.ExecutionID, store.ErrStale)
 }
 
-// CheckClaim implements store.Tx.
-func (t *tx) CheckClaim(claim store.Claim) error {
-	_, err := one(&t.scope, stale(claim), scanned[int],
-		"SELECT 1 FROM stage WHERE execution_id = $1 AND id = $2 AND owner = $3 AND epoch = $4",
-		claim.ExecutionID, claim.StageID, claim.Incarnation, claim.Epoch)
-	if err != nil {
-		return fmt.Errorf("check a claim: %w", err)
-	}
-	return nil
-}
-
 // ReleaseClaim implements store.Tx.
 func (t *tx) ReleaseClaim(claim store.Claim) error {
 	due, err := one(&t.scope, stale(claim), scanned[sql.NullInt64], `UPDATE stage SET owner = NULL

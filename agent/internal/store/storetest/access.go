@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -10,22 +9,8 @@ import (
 
 func accessTests() map[string]func(*testing.T, store.Store) {
 	return map[string]func(*testing.T, store.Store){
-		"tokens are kept, replaced and deleted": testTokens,
-		"audit rows come newest first":          testAudit,
+		"audit rows come newest first": testAudit,
 	}
-}
-
-func testTokens(t *testing.T, s store.Store) {
-	ci := store.Token{ID: "1", Name: "ci", Hash: []byte{1, 2, 0xff}, Scopes: []string{"trigger", "read"},
-		CreatedAt: base(), ExpiresAt: base().Add(time.Hour)}
-	ann := store.Token{ID: "2", Name: "ann", Hash: []byte{3}, Scopes: []string{"write"}, CreatedAt: base()}
-	update(t, s, func(tx store.Tx) error { return errors.Join(tx.PutToken(ci), tx.PutToken(ann)) })
-	same(t, "tokens", read(t, s, store.Reader.Tokens), []store.Token{ann, ci})
-	ci.Scopes = []string{"read"}
-	update(t, s, func(tx store.Tx) error { return errors.Join(tx.PutToken(ci), tx.DeleteToken("2")) })
-	same(t, "tokens left", read(t, s, store.Reader.Tokens), []store.Token{ci})
-	err := s.Update(t.Context(), func(tx store.Tx) error { return tx.DeleteToken("2") })
-	same(t, "deleting again", errors.Is(err, store.ErrNotFound), true)
 }
 
 func testAudit(t *testing.T, s store.Store) {

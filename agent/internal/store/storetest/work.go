@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,16 @@ func wantStale(tb testing.TB, s store.Store, what string, change func(store.Tx) 
 	tb.Helper()
 	if err := s.Update(tb.Context(), change); !errors.Is(err, store.ErrStale) {
 		tb.Errorf("%s: found error %v, expected one that is ErrStale", what, err)
+	}
+}
+
+// holds fails unless the claim is the stage's present one. It leaves it alone: the change is rolled back.
+func holds(tb testing.TB, s store.Store, claim store.Claim) {
+	tb.Helper()
+	back := errors.New("roll back")
+	err := s.Update(tb.Context(), func(tx store.Tx) error { return cmp.Or(tx.ReleaseClaim(claim), back) })
+	if !errors.Is(err, back) {
+		tb.Errorf("claim %+v: found error %v, expected that it holds", claim, err)
 	}
 }
 
@@ -130,7 +141,7 @@ func testRelease(t *testing.T, s store.Store) {
 	first := claim(t, s, ref, "me")
 	same(t, "first epoch", first.Epoch, int64(1))
 	same(t, "due while claimed", dueStages(t, s, base(), 10), []string(nil))
-	update(t, s, func(tx store.Tx) error { return errors.Join(tx.CheckClaim(first), tx.ReleaseClaim(first)) })
+	update(t, s, func(tx store.Tx) error { return tx.ReleaseClaim(first) })
 	same(t, "due when released", dueStages(t, s, base(), 10), []string{"ex/a"})
 	second := claim(t, s, ref, "you")
 	same(t, "second claim", second, store.Claim{StageRef: ref, Incarnation: "you", Epoch: 2})
@@ -145,14 +156,13 @@ func testStaleClaims(t *testing.T, s store.Store) {
 	other := present
 	other.Incarnation = "you"
 	for name, stale := range map[string]store.Claim{"an old epoch": old, "another's name": other} {
-		wantStale(t, s, name+" checks", func(tx store.Tx) error { return tx.CheckClaim(stale) })
 		wantStale(t, s, name+" releases", func(tx store.Tx) error { return tx.ReleaseClaim(stale) })
 		wantStale(t, s, name+" checkpoints", func(tx store.Tx) error { return tx.Checkpoint(stale, []byte("x")) })
 	}
-	update(t, s, func(tx store.Tx) error { return tx.CheckClaim(present) })
+	holds(t, s, present)
 
 	update(t, s, func(tx store.Tx) error { return tx.DeleteExecution("ex") })
-	wantStale(t, s, "a stage that is gone", func(tx store.Tx) error { return tx.CheckClaim(present) })
+	wantStale(t, s, "a stage that is gone", func(tx store.Tx) error { return tx.ReleaseClaim(present) })
 }
 
 func testBury(t *testing.T, s store.Store) {
@@ -178,8 +188,8 @@ func testBury(t *testing.T, s store.Store) {
 	})
 	same(t, "buried", buried, []string{"dead"})
 	same(t, "due again", dueStages(t, s, base(), 10), []string{"ex/a"})
-	wantStale(t, s, "the claim of the dead", func(tx store.Tx) error { return tx.CheckClaim(lost) })
-	update(t, s, func(tx store.Tx) error { return tx.CheckClaim(held) })
+	wantStale(t, s, "the claim of the dead", func(tx store.Tx) error { return tx.ReleaseClaim(lost) })
+	holds(t, s, held)
 	wantStale(t, s, "a new claim of the dead", func(tx store.Tx) error {
 		_, err := tx.ClaimStage(ref, "dead", base())
 		return err
@@ -209,7 +219,6 @@ func testSaveClaimed(t *testing.T, s store.Store) {
 		ex.Work["a"].Phase, ex.Work["a"].Due = engine.PhaseCancel, base().Add(time.Second)
 		return tx.SaveExecution(ex)
 	})
-	update(t, s, func(tx store.Tx) error { return tx.CheckClaim(held) })
 	same(t, "due while claimed", dueStages(t, s, base().Add(time.Hour), 10), []string(nil))
 	update(t, s, func(tx store.Tx) error { return tx.ReleaseClaim(held) })
 	same(t, "due when released", dueStages(t, s, base().Add(time.Hour), 10), []string{"ex/a"})

@@ -178,16 +178,7 @@ CREATE TABLE job_state (
   PRIMARY KEY (master, job)
 ) STRICT, WITHOUT ROWID;
 
--- Who may do what, and who did.
-
-CREATE TABLE token (
-  id         TEXT PRIMARY KEY,
-  name       TEXT NOT NULL,
-  hash       BLOB NOT NULL,
-  scopes     TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  expires_at INTEGER
-) STRICT, WITHOUT ROWID;
+-- Who did what.
 
 CREATE TABLE audit (
   seq    INTEGER PRIMARY KEY AUTOINCREMENT,
