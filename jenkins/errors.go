@@ -191,7 +191,7 @@ func tlsReason(err error) string {
 	)
 	switch {
 	case errors.As(err, &authority):
-		return "certificate signed by unknown authority (set trustedCAFile)"
+		return "certificate signed by unknown authority (name its file in the master's ca)"
 	case errors.As(err, &host):
 		return fmt.Sprintf("certificate is not for %s (check the address)", host.Host)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

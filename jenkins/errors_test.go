@@ -206,7 +206,7 @@ func TestTLS(t *testing.T) {
 		scheme string
 		want   string
 	}{
-		{"unknown authority", certificate(t, "127.0.0.1", time.Hour), "https", "certificate signed by unknown authority (set trustedCAFile)"},
+		{"unknown authority", certificate(t, "127.0.0.1", time.Hour), "https", "certificate signed by unknown authority (name its file in the master's ca)"},
 		{"wrong host", certificate(t, "10.0.0.1", time.Hour), "https", "certificate is not for 127.0.0.1 (check the address)"},
 		{"expired", certificate(t, "127.0.0.1", -time.Hour), "https", "certificate has expired or is not yet valid (renew it, check the clocks)"},
 	} {

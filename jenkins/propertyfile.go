@@ -25,11 +25,11 @@ func (c *Client) Properties(ctx context.Context, job string, number int, file st
 	if err != nil {
 		return PropertyFile{}, err
 	}
-	return c.PropertiesFrom(ctx, job, number, answer.Artifacts, file)
+	return c.propertiesOf(ctx, job, number, answer.Artifacts, file)
 }
 
-// PropertiesFrom is Properties for a build whose artifacts are known already.
-func (c *Client) PropertiesFrom(ctx context.Context, job string, number int, artifacts []Artifact, file string) (PropertyFile, error) {
+// propertiesOf is Properties for a build whose artifacts are known.
+func (c *Client) propertiesOf(ctx context.Context, job string, number int, artifacts []Artifact, file string) (PropertyFile, error) {
 	about := call{op: "read property file", job: job, build: number, file: file}
 	artifact, matches := FindArtifact(artifacts, file)
 	if matches == 0 {

@@ -119,7 +119,8 @@ func (u *unevaluated) javaClass() string { return "NotEvaluableExpression" }
 func (u *unevaluated) text() string      { return toString(u.value) }
 func (u *unevaluated) exported() any     { return u.value }
 
-func toJSON(_ *state, args []any) (any, error) {
+func toJSON(_ *state, args []any) (text any, err error) {
+	defer catchLimit(&err)
 	marked, literal := args[0].(*unevaluated)
 	var b strings.Builder
 	enc := json.NewEncoder(&b)

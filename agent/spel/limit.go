@@ -25,6 +25,7 @@ type limitReached struct {
 var (
 	tooDeep  = limitReached{codeNestingTooDeep, fmt.Sprintf("the value is nested more than %d levels deep", maxDataDepth)}
 	tooLarge = limitReached{codeResultTooLarge, fmt.Sprintf("the value has more than %d parts", maxVisits)}
+	nullKey  = limitReached{codeExceptionDuringFunctionCall, "a key of the map is null, which JSON cannot have"}
 	tooLong  = limitReached{codeResultTooLarge, fmt.Sprintf("the text would be longer than %d bytes", maxText)}
 )
 

@@ -98,6 +98,9 @@ func (x exporter) export(v any) any {
 	if x.ordered {
 		out := NewMap(mapLen(v))
 		for k, v := range mapEntries(v) {
+			if k == nil && x.jackson {
+				panic(nullKey)
+			}
 			out.Set(toString(k), x.export(v))
 		}
 		return out

@@ -100,6 +100,9 @@ func (w *textWriter) join(items []any) error {
 			w.add(",")
 		}
 		item = normal(item)
+		if s, ok := item.(*set); ok && s.entries {
+			return fmt.Errorf("element %d is a set of entries", i)
+		}
 		if nested, ok := elements(item); ok {
 			if err := w.join(nested); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -119,7 +120,7 @@ func (b *bakeManifest) bake(ctx context.Context, req *sdk.Request) (*baked, erro
 		Values:      values,
 		Overrides:   helm.Overrides{Entries: overrides, Raw: config.RawOverrides, MergeLists: config.MergeListOverrides},
 		IncludeCRDs: config.IncludeCRDs,
-		KubeVersion: firstOf(config.KubeVersion, b.settings.KubeVersion),
+		KubeVersion: cmp.Or(config.KubeVersion, b.settings.KubeVersion),
 		APIVersions: append(config.apiVersions(), b.settings.APIVersions...),
 		HelmVersion: helm.LinkedVersion(),
 	})

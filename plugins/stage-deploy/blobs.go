@@ -35,9 +35,12 @@ func (r *deploy) load(ctx context.Context, blob *sdk.Blob, into any) error {
 		return err
 	}
 	defer body.Close()
-	text, err := io.ReadAll(io.LimitReader(body, maxBlob))
+	text, err := io.ReadAll(io.LimitReader(body, maxBlob+1))
 	if err != nil {
 		return err
+	}
+	if len(text) > maxBlob {
+		return failed("the objects take more than %d bytes: deploy them in several stages", maxBlob)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("stored objects: %w", err)

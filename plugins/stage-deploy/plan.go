@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
-	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/yaml"
 
 	"github.com/gennaker/gennaker/plugins/internal/kube"
@@ -25,7 +25,7 @@ func (d *deployManifest) Plan(ctx context.Context, req *sdk.Request) (*sdk.Plan,
 	}
 	plan, err := r.plan(ctx)
 	if err != nil && kube.Judge(err) != kube.Refused {
-		return nil, sdk.Retryable(fmt.Errorf("%s", r.cluster.Explain(err)))
+		return nil, sdk.Retryable(errors.New(r.cluster.Explain(err)))
 	}
 	return plan, err
 }
@@ -39,17 +39,8 @@ func (r *deploy) plan(ctx context.Context) (*sdk.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	check := r.cluster.NewPreflight(set)
-	verdicts := make([]kube.Verdict, len(set.Items))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	for i, item := range set.Items {
-		group.Go(func() (err error) {
-			verdicts[i], err = check.Check(ctx, item)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	verdicts, err := verdicts(ctx, r.cluster.NewPreflight(set), set.Items)
+	if err != nil {
 		return nil, err
 	}
 	plan := &sdk.Plan{}
@@ -84,11 +75,11 @@ func plannedChange(item manifest.Item, verdict kube.Verdict) (sdk.PlannedChange,
 		case kube.Configured:
 			change.Action = sdk.ActionUpdate
 		}
-		old, new := kube.Essence(verdict.Result.Before), kube.Essence(verdict.Result.After)
-		if before, err = shown(old, nil); err != nil {
+		was, willBe := kube.Essence(verdict.Result.Before), kube.Essence(verdict.Result.After)
+		if before, err = shown(was, nil); err != nil {
 			return change, err
 		}
-		after, err = shown(new, old)
+		after, err = shown(willBe, was)
 	}
 	if err != nil {
 		return change, err

@@ -44,17 +44,24 @@ func (r *deploy) preflight(ctx context.Context) error {
 	return nil
 }
 
-// checkItems checks some objects at once and remembers what was found, in their order.
-func (r *deploy) checkItems(ctx context.Context, check *kube.Preflight, items []manifest.Item) error {
-	verdicts := make([]kube.Verdict, len(items))
+// verdicts checks objects, several at once. They come in the order of the objects.
+func verdicts(ctx context.Context, check *kube.Preflight, items []manifest.Item) ([]kube.Verdict, error) {
+	found := make([]kube.Verdict, len(items))
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
 	for i, item := range items {
 		group.Go(func() (err error) {
-			verdicts[i], err = check.Check(ctx, item)
+			found[i], err = check.Check(ctx, item)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	return found, group.Wait()
+}
+
+// checkItems checks some objects and remembers what was found.
+func (r *deploy) checkItems(ctx context.Context, check *kube.Preflight, items []manifest.Item) error {
+	verdicts, err := verdicts(ctx, check, items)
+	if err != nil {
 		return err
 	}
 	for i, verdict := range verdicts {

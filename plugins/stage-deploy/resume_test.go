@@ -223,6 +223,28 @@ users: [{name: u, user: {token: t}}]
 		`the API server http://127.0.0.1:1 of account "staging": dial tcp 127.0.0.1:1: connect: connection refused`, "given up after")
 }
 
+// A selector may leave nothing to deploy; the stage can be canceled all the same.
+func TestCancelOfNothing(t *testing.T) {
+	b := newBench(t)
+	req := b.request(web("nothing", "", ""), map[string]any{
+		"allowNothingSelected": true,
+		"labelSelectors":       map[string]any{"selectors": []any{map[string]any{"kind": "EQUALS", "key": "no", "values": []any{"such"}}}},
+	})
+	for at := phase(""); at != phaseApply; req.Step++ {
+		step, err := b.plugin.Run(t.Context(), req)
+		b.must(err)
+		if step.Status != sdk.Running {
+			t.Fatal(step.Status, step.Message, step.Errors)
+		}
+		req.State, at = step.State, phaseOf(t, step)
+	}
+	step, err := b.plugin.Cancel(t.Context(), req)
+	b.must(err)
+	if want := "canceled; there was nothing to deploy"; step.Status != sdk.Canceled || step.Message != want {
+		t.Errorf("%s: %q, want %q", step.Status, step.Message, want)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	b := newBench(t)
 	req := b.request(everyStrategy(), nil)

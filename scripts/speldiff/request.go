@@ -79,7 +79,7 @@ func explained(r request, a answer, got string) bool {
 	case has("MAX_", "NEGATIVE_REPEATED", "EL107", "EL108", "ARRAY_INDEX_OUT_OF_BOUNDS"): // limits
 	case has("MISSING_SELECTION") && oracleThrew("NOT_EXPECTED_TOKEN"):
 	case has("MISSING_SELECTION", "OOD", "parse error") && oracleThrew("NullPointerException", "OOD"):
-	case has("OOD") && oracleThrew("MORE_INPUT", "RIGHT_OPERAND_PROBLEM", "RUN_OUT_OF_ARGUMENTS", "NOT_EXPECTED_TOKEN"): // an operand is missing
+	case has("OOD") && oracleThrew("MORE_INPUT", "LEFT_OPERAND_PROBLEM", "RIGHT_OPERAND_PROBLEM", "RUN_OUT_OF_ARGUMENTS", "NOT_EXPECTED_TOKEN"): // an operand is missing
 	case lastDigit(a, got): // Java and Go round transcendental functions, and JDK 17 writes reals, in their own way
 	case a.Phase == "eval" && oracleThrew("NullPointerException"): // an operand is missing
 	case strings.Contains(r.input, "'") && strings.Contains(r.input, `""`), strings.Contains(r.input, `"`) && strings.Contains(r.input, "''"):

@@ -190,7 +190,7 @@ func closeWithMessage(response *http.Response) string {
 	if json.Unmarshal(body, &answer) != nil {
 		return ""
 	}
-	return answer.Message[:min(len(answer.Message), maxMessage)]
+	return strings.ToValidUTF8(answer.Message[:min(len(answer.Message), maxMessage)], "") // the cut may split a character
 }
 
 // body bounds an answer's body in size and time.

@@ -23,8 +23,6 @@ const (
 const (
 	// OutcomeAnnotation is "notready", "crash" or "exit-N".
 	OutcomeAnnotation = "testcluster/outcome"
-	// ReadyAfterAnnotation is a duration until the Pod is ready or ends.
-	ReadyAfterAnnotation = "testcluster/ready-after"
 	// LogAnnotation is what its containers have written.
 	LogAnnotation = "testcluster/log"
 )

@@ -112,7 +112,7 @@ func (p *preparer) add(position int, o Object) error {
 	if _, _, err := MaxVersions(o); err != nil {
 		return err
 	}
-	strategy := StrategyOf(o)
+	strategy := strategyOf(o)
 	if strategy == StrategyCreate {
 		o.SetName(generatedName(o.GetGenerateName(), p.opts.NameSuffix(position)))
 	}

@@ -21,8 +21,8 @@ const (
 	StrategyCreate Strategy = "create"
 )
 
-// StrategyOf reads an object's annotations: recreate before replace before server-side-apply.
-func StrategyOf(o Object) Strategy {
+// strategyOf reads an object's annotations: recreate before replace before server-side-apply.
+func strategyOf(o Object) Strategy {
 	annotations := o.GetAnnotations()
 	on := func(name string) bool { return strings.EqualFold(annotations["strategy.spinnaker.io/"+name], "true") }
 	switch {

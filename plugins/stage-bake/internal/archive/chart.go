@@ -14,8 +14,8 @@ const chartFile = "Chart.yaml"
 // maxChartDepth is how many directories deep a chart is looked for when no path names it.
 const maxChartDepth = 2
 
-// ErrNoChart is returned when an archive has no chart where one was looked for.
-var ErrNoChart = errors.New("no Chart.yaml")
+// errNoChart is that an archive has no chart where one was looked for.
+var errNoChart = errors.New("no Chart.yaml")
 
 // Chart returns the files of the one chart in files, named relative to the chart's directory.
 //
@@ -55,9 +55,9 @@ func chartRoot(files []File, chartPath string) (string, error) {
 	}
 	if len(roots) > 0 {
 		return "", fmt.Errorf("%w within %d directories of the archive's root; there are charts in %s. Name one with helmChartFilePath",
-			ErrNoChart, maxChartDepth, quoted(roots))
+			errNoChart, maxChartDepth, quoted(roots))
 	}
-	return "", fmt.Errorf("%w in the archive; its first entries are %s", ErrNoChart, quoted(firstNames(files)))
+	return "", fmt.Errorf("%w in the archive; its first entries are %s", errNoChart, quoted(firstNames(files)))
 }
 
 // namedRoot resolves a path that the pipeline gives.
@@ -78,7 +78,7 @@ func namedRoot(files []File, roots []string, chartPath string) (string, error) {
 			return candidate, nil
 		}
 	}
-	return "", fmt.Errorf("%w at helmChartFilePath %q; the archive has charts in %s", ErrNoChart, chartPath, quoted(roots))
+	return "", fmt.Errorf("%w at helmChartFilePath %q; the archive has charts in %s", errNoChart, chartPath, quoted(roots))
 }
 
 // chartRoots returns the directories that hold a Chart.yaml, sorted.
