@@ -17,18 +17,23 @@ import (
 func (e *Engine) EvalDocument(ctx context.Context, doc any, env *Env) (any, *Summary) {
 	_, ordered := doc.(*Map)
 	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}, exporter: newExporter(ordered)}
+	out := doc
+	w.guard(func() { out, _ = w.value(doc, nil) })
+	return out, w.summary
+}
+
+// guard notes a document that is too large or too deep as a whole; nobody could
+// write it as JSON either.
+func (w *walker) guard(evaluate func()) {
 	var err error
-	result := func() any {
+	func() {
 		defer catchLimit(&err)
-		v, _ := w.value(doc, nil)
-		return v
+		evaluate()
 	}()
-	if err != nil { // the document as a whole is too much; nobody can write it as JSON either
+	if err != nil {
 		w.path = nil
 		w.fail("", outcome{key: "document", err: asError(err, "")}, nil)
-		return doc, w.summary
 	}
-	return result, w.summary
 }
 
 // EvalTemplate evaluates one string with ${...} parts. If it fails, or is null,

@@ -49,8 +49,8 @@ func (e *Error) Error() string {
 // was the reason.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Line and column of the failing step, both counted from 1, the column in
-// characters.
+// Position is the line and column of the failing step, both counted from 1, the
+// column in characters.
 func (e *Error) Position() (line, column int) {
 	before := e.Expr[:min(max(e.Pos, 0), len(e.Expr))]
 	line = 1 + strings.Count(before, "\n")

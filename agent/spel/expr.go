@@ -2,7 +2,6 @@ package spel
 
 import (
 	"context"
-	"errors"
 	"strings"
 )
 
@@ -82,20 +81,8 @@ func (x *Expr) eval(ctx context.Context, env *Env) (v any, err error) {
 		*s = state{}
 		x.engine.states.Put(s)
 		if err != nil {
-			err = x.failed(err)
+			err = asError(err, x.text)
 		}
 	}()
 	return x.tree.eval(s, s.root)
-}
-
-// failed completes an error with the expression's text.
-func (x *Expr) failed(err error) error {
-	var e *Error
-	if !errors.As(err, &e) {
-		e = &Error{Phase: PhaseEval, Message: err.Error(), cause: err}
-	}
-	if e.Expr == "" {
-		e.Expr = x.text
-	}
-	return e
 }

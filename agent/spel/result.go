@@ -34,6 +34,12 @@ func (v Value) Text() (text string, err error) {
 	return toString(s), nil
 }
 
+// string is Java's toString() of the value.
+func (v Value) string() (text string, err error) {
+	defer catchLimit(&err)
+	return toString(v.v), nil
+}
+
 // Plain is the value as data that encoding/json makes with UseNumber: nil,
 // bool, string, json.Number, []any, map[string]any. It is a copy. The error is
 // that the value is nested too deep, as cyclic data is.

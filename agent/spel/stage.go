@@ -20,9 +20,9 @@ type Precondition struct {
 // the result is true, in any case. The expression is without ${}.
 func (e *Engine) EvalPrecondition(ctx context.Context, expression string, env *Env) Precondition {
 	v, summary := e.EvalTemplate(ctx, opening+expression+"}", env)
-	result := toString(v.v)
-	if !summary.OK() {
-		result = keyOfBroken(result)
+	result, err := v.string()
+	if err != nil || !summary.OK() {
+		result = expression
 	}
 	return Precondition{Passed: strings.EqualFold(result, "true"), Result: result, Summary: summary}
 }
@@ -78,29 +78,38 @@ func (e *Engine) EvalVariables(ctx context.Context, stageContext any, env *Env) 
 	_, ordered := stageContext.(*Map)
 	w := &walker{engine: e, ctx: ctx, summary: &Summary{}, exporter: newExporter(ordered),
 		env: &Env{Root: env.Root, Execution: env.Execution, Stage: env.Stage, User: env.User, Strict: env.Strict}}
-	out := NewMap(mapLen(stageContext))
+	result := Variables{Context: stageContext, Outputs: NewMap(0), Summary: w.summary}
+	w.guard(func() {
+		context, outputs := w.variables(stageContext)
+		result.Context, result.Outputs = w.exporter.export(context), w.exporter.export(outputs)
+	})
+	return result
+}
+
+func (w *walker) variables(stageContext any) (context, outputs *Map) {
+	context, outputs = NewMap(mapLen(stageContext)), NewMap(0)
 	for k, v := range mapEntries(stageContext) {
 		if k != "variables" {
 			evaluated, _ := w.inside(step{toString(k), -1}, v, stageContext)
-			out.Set(toString(k), evaluated)
+			context.Set(toString(k), evaluated)
 		}
 	}
-	outputs := NewMap(0)
-	variables := list(field(stageContext, "variables"))
-	evaluated := make([]any, len(variables))
+	given, ok := elements(field(stageContext, "variables"))
+	if !ok {
+		return context, outputs
+	}
+	evaluated := make([]any, len(given))
 	w.path = []step{{"variables", -1}, {}}
-	for i, v := range variables {
+	for i, v := range given {
 		w.path[1] = step{index: i}
 		variable := w.variable(normal(v))
-		evaluated[i] = w.exporter.export(variable)
+		evaluated[i] = variable
 		if key := text(variable, "key"); key != "" {
-			outputs.Set(key, w.exporter.export(field(variable, "value")))
+			outputs.Set(key, field(variable, "value"))
 		}
 	}
-	if variables != nil {
-		out.Set("variables", evaluated)
-	}
-	return Variables{Context: w.exporter.export(out), Outputs: w.exporter.export(outputs), Summary: w.summary}
+	context.Set("variables", evaluated)
+	return context, outputs
 }
 
 // variable evaluates one variable and publishes it to the following ones.

@@ -25,7 +25,7 @@ func (s *state) explain(err error, n *chainNode, i int, before any) error {
 	}
 	m := e.missing
 	e.missing = nil
-	left := s.textUpTo(n, i)
+	left := textUpTo(s.text, n.steps, i)
 	switch {
 	case isMap(m.target):
 		e.Message = fmt.Sprintf("%s has no %s", left, m.name)
@@ -50,16 +50,15 @@ func (s *state) explainNull(e *Error, n *chainNode, i int, before any) {
 	}
 	owner := "the context"
 	if i > 1 {
-		owner = s.textUpTo(n, i-1)
+		owner = textUpTo(s.text, n.steps, i-1)
 	}
 	e.Message += fmt.Sprintf(": %s has no %q", owner, key)
 	e.Suggestion = fmt.Sprintf("it has: %s; %s", nearest(key, namesOf(before)), e.Suggestion)
 }
 
 // textUpTo is the source of a chain's first steps.
-func (s *state) textUpTo(n *chainNode, i int) string {
-	text := s.text[n.position():n.steps[i].position()]
-	return strings.TrimRight(text, " \t\r\n.?")
+func textUpTo(text string, steps []node, i int) string {
+	return strings.TrimRight(text[steps[0].position():steps[i].position()], " \t\r\n.?")
 }
 
 // whyStepIsNull says why reading a step from a value gave null.
@@ -149,47 +148,38 @@ func distance(a, b string) int {
 	return min(row[len(b)], far)
 }
 
-// whyNull says for people why an expression gave null.
-func (e *Engine) whyNull(text string, env *Env) string {
+// whyNull says for people why an expression gave null. It evaluates the
+// expression again, step by step.
+func (e *Engine) whyNull(ctx context.Context, text string, env *Env) string {
+	const plain = " is null"
 	x, err := e.Parse(text)
 	if err != nil {
-		return err.Error()
+		return text + plain
 	}
-	root := env.resolved()
-	switch tree := x.tree.(type) {
-	case *propertyNode:
-		if why := whyStepIsNull(tree, root); why != "" {
-			return "the context " + why
-		}
-	case *chainNode:
-		if why := x.whyChainIsNull(tree, env); why != "" {
-			return why
-		}
+	steps := []node{x.tree}
+	if chain, ok := x.tree.(*chainNode); ok {
+		steps = chain.steps
 	}
-	return text + " is null"
-}
-
-// whyChainIsNull evaluates a chain again up to the step that gives null.
-func (x *Expr) whyChainIsNull(n *chainNode, env *Env) string {
-	s := &state{ctx: context.Background(), engine: x.engine, env: env, text: x.text, root: env.resolved()}
-	s.scope = s.root
-	value := s.root
-	for i, step := range n.steps {
-		next, err := step.eval(s, value)
+	value := env.resolved()
+	for i, step := range steps {
+		prefix := &Expr{engine: e, text: text, tree: &chainNode{at(x.tree.position()), steps[:i+1]}}
+		next, err := prefix.eval(ctx, env)
 		if err != nil {
-			return ""
+			break
 		}
-		if next == nil {
-			why := whyStepIsNull(step, value)
-			switch {
-			case why == "":
-				return ""
-			case i == 0:
-				return "the context " + why
-			}
-			return s.textUpTo(n, i) + " " + why
+		if next != nil {
+			value = next
+			continue
 		}
-		value = next
+		why := whyStepIsNull(step, value)
+		if why == "" {
+			break
+		}
+		owner := "the context"
+		if i > 0 {
+			owner = textUpTo(text, steps, i)
+		}
+		return owner + " " + why
 	}
-	return ""
+	return text + plain
 }

@@ -146,15 +146,16 @@ func (w *walker) unresolved(source string, o outcome, parent any) {
 		Timestamp:   w.engine.config.Now().UnixMilli(),
 	})
 	w.summary.Warnings = append(w.summary.Warnings, Warning{Path: w.where(), Source: source,
-		Message: w.engine.whyNull(o.unresolved, w.env)})
+		Message: w.engine.whyNull(w.ctx, o.unresolved, w.env)})
 }
 
 // fieldsHolding names the keys of the enclosing map that hold a string, also
 // inside nested maps; the string itself if none does.
 func fieldsHolding(source string, parent any) string {
 	keys := map[string]bool{}
+	budget := maxHoldsVisits
 	for k, v := range mapEntries(parent) {
-		if holds(v, source, 0) {
+		if holds(v, source, &budget) {
 			keys[toString(k)] = true
 		}
 	}
@@ -164,13 +165,17 @@ func fieldsHolding(source string, parent any) string {
 	return "[" + strings.Join(slices.Sorted(maps.Keys(keys)), ", ") + "]"
 }
 
+// maxHoldsVisits is how many values are searched for the fields that hold a
+// string; a description of the failure is not worth more.
+const maxHoldsVisits = 10_000
+
 // holds looks into nested maps, not into lists.
-func holds(v any, source string, depth int) bool {
-	if depth > maxDataDepth || !isMap(v) {
+func holds(v any, source string, budget *int) bool {
+	if *budget--; *budget < 0 || !isMap(v) {
 		return v == any(source)
 	}
 	for k, inner := range mapEntries(v) {
-		if k == any(source) || holds(inner, source, depth+1) {
+		if k == any(source) || holds(inner, source, budget) {
 			return true
 		}
 	}

@@ -27,7 +27,6 @@ type File struct {
 
 	Late       time.Duration // listed and served only this long after the build's end
 	ListedOnly bool          // in the list, but GET answers 404
-	ServedOnly bool          // not in the list
 	HTML       bool          // a login page with status 200 comes instead
 	Status     int           // this status comes instead
 	Truncate   int           // the connection ends after so many bytes; 0 is not
@@ -78,7 +77,6 @@ type Build struct {
 	result    string
 	started   time.Time
 	ended     time.Time
-	display   string // "" is "#<number>"
 	desc      string
 	descSet   bool
 	params    map[string]string
@@ -170,9 +168,6 @@ func severity(result string) int {
 }
 
 func (b *Build) displayName() string {
-	if b.display != "" {
-		return b.display
-	}
 	return fmt.Sprintf("#%d", b.number)
 }
 
@@ -202,7 +197,7 @@ func (b *Build) estimated() int64 {
 func (b *Build) listed(now time.Time) []File {
 	var files []File
 	for _, f := range b.files {
-		if !f.ServedOnly && b.here(f, now) {
+		if b.here(f, now) {
 			files = append(files, f)
 		}
 	}
@@ -236,11 +231,6 @@ func (b *Build) AppendLog(text string) {
 	b.locked(func(time.Time) { b.log.WriteString(text) })
 }
 
-// SetDisplayName replaces "#<number>".
-func (b *Build) SetDisplayName(name string) {
-	b.locked(func(time.Time) { b.display = name })
-}
-
 // SetResult sets a result while the build still runs: a freestyle build then is
 // in its post-build actions.
 func (b *Build) SetResult(result string) {
@@ -255,11 +245,6 @@ func (b *Build) SetResult(result string) {
 // Finish ends the build.
 func (b *Build) Finish(result string) {
 	b.locked(func(now time.Time) { b.finish(now, result) })
-}
-
-// FinishAfter ends the build as if it had taken d from its start.
-func (b *Build) FinishAfter(d time.Duration, result string) {
-	b.locked(func(time.Time) { b.finish(b.started.Add(d), result) })
 }
 
 // Step moves the build one phase on; a result it needs is SUCCESS.

@@ -212,11 +212,8 @@ func (j *Job) Runs(plan func(number int, parameters map[string]string) Plan) *Jo
 	return j
 }
 
-// Disable and Enable switch the job off and on.
+// Disable switches the job off.
 func (j *Job) Disable() { j.locked(func(time.Time) { j.it.disabled = true }) }
-
-// Enable undoes Disable.
-func (j *Job) Enable() { j.locked(func(time.Time) { j.it.disabled = false }) }
 
 // Delete removes the job with its builds.
 func (j *Job) Delete() { j.locked(func(time.Time) { j.it.remove() }) }

@@ -221,13 +221,6 @@ func (s *Server) SetQuietingDown(on bool) {
 	s.locked(func(time.Time) { s.quieting = on })
 }
 
-// SetBuildsCap changes the length of "builds".
-func (s *Server) SetBuildsCap(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.opts.BuildsCap = n
-}
-
 // since reports whether the served version is at least 2.minor.
 func (s *Server) since(minor int) bool {
 	_, rest, _ := strings.Cut(s.opts.Version, ".")

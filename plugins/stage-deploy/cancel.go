@@ -35,6 +35,9 @@ func (r *deploy) remains(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if len(set.Items) == 0 {
+			return "canceled; there was nothing to deploy", nil
+		}
 		if r.state.Next == 0 {
 			return fmt.Sprintf("canceled while the first object, %s, was being deployed; nothing is rolled back", set.Items[0].Ref), nil
 		}

@@ -61,6 +61,9 @@ func TestGood(t *testing.T) {
 	if got := master.Password.Reveal(); got != "11aabbccddeeff00" {
 		t.Errorf("password is %q, want the environment variable's value", got)
 	}
+	if master.Backfill != "all" {
+		t.Errorf("backfill is %q, want all", master.Backfill)
+	}
 	if got := c.Server.Tokens[0].Secret.Reveal(); got != "secret-from-a-file" {
 		t.Errorf("token is %q, want the file's content without its line break", got)
 	}
@@ -103,6 +106,17 @@ func FuzzParse(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(data)
+	}
+	bad, err := filepath.Glob("testdata/bad/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range bad {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(archive.Files[0].Data)
 	}
 	f.Add([]byte("server: [1, 2]"))
 	f.Add([]byte("a: &a [*a]"))

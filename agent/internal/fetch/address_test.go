@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -96,7 +98,7 @@ func FuzzBlobOf(f *testing.F) {
 	f.Add("ref://app/" + strings.Repeat("aB", 32))
 	f.Add("ref://")
 	f.Fuzz(func(t *testing.T, reference string) {
-		sum, ok := BlobOf(spinnaker.Artifact{Type: typeRemote, Reference: reference})
+		sum, ok := BlobOf(spinnaker.Artifact{Type: artifact.Remote, Reference: reference})
 		if ok && (len(sum) != 64 || strings.ToLower(sum) != sum || strings.ContainsAny(sum, "/.")) {
 			t.Errorf("%q gives %q", reference, sum)
 		}
@@ -122,5 +124,13 @@ func TestSameOrigin(t *testing.T) {
 		if sameOrigin(a, b) != test.want {
 			t.Errorf("sameOrigin(%s, %s) is not %v", test.a, test.b, test.want)
 		}
+	}
+}
+
+func TestMessageIsCutBetweenCharacters(t *testing.T) {
+	body := `{"message":"x` + strings.Repeat("é", maxMessage) + `"}`
+	message := closeWithMessage(&http.Response{Body: io.NopCloser(strings.NewReader(body))})
+	if !utf8.ValidString(message) || len(message) < maxMessage-utf8.UTFMax || len(message) > maxMessage {
+		t.Errorf("%d bytes: %q", len(message), message)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -62,7 +63,7 @@ func label(a spinnaker.Artifact) string {
 	if a.Name != "" {
 		return a.Name
 	}
-	if a.Type == typeEmbedded {
+	if a.Type == artifact.Embedded {
 		return "without a name"
 	}
 	if parsed, err := url.Parse(a.Reference); err == nil && parsed.Host != "" {

@@ -10,20 +10,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// Artifact types.
+// Artifact types, beside those of package artifact.
 const (
-	typeGitHub   = "github/file"
-	typeHTTP     = "http/file"
-	typeJenkins  = "jenkins/file"
-	typeEmbedded = "embedded/base64"
-	typeRemote   = "remote/base64"
+	typeGitHub  = "github/file"
+	typeHTTP    = "http/file"
+	typeJenkins = "jenkins/file"
 )
 
-// EmbeddedAccount is the account of artifacts whose body travels with them. It needs no configuration.
-const EmbeddedAccount = "embedded-artifact"
+// embeddedAccount is the account of artifacts whose body travels with them. It needs no configuration.
+const embeddedAccount = "embedded-artifact"
 
 // Fetcher opens the bodies of artifacts of one account. Its errors are *Error, with Type and Name left out.
 type Fetcher interface {
@@ -106,9 +105,9 @@ func New(o Options) (*Set, error) {
 	limits := o.Limits.withDefaults()
 	s := &Set{}
 	s.public = httpFile{client: s.client("", Access{}, limits, o.TLS)}
-	s.add(EmbeddedAccount, embedded{limits: limits}, typeEmbedded)
+	s.add(embeddedAccount, embedded{limits: limits}, artifact.Embedded)
 	if o.Blobs != nil {
-		s.add(EmbeddedAccount, remote{blobs: o.Blobs}, typeRemote)
+		s.add(embeddedAccount, remote{blobs: o.Blobs}, artifact.Remote)
 	}
 	for _, a := range o.Accounts.GitHub {
 		fetcher, err := newGitHub(a, s.client(a.Name, a.Access, limits, o.TLS))
@@ -206,8 +205,8 @@ func (s *Set) find(a spinnaker.Artifact) (Fetcher, error) {
 		return nil, &Error{Status: http.StatusBadRequest, Problem: reason}
 	}
 	name := a.ArtifactAccount
-	if a.Type == typeEmbedded || a.Type == typeRemote {
-		name = EmbeddedAccount
+	if a.Type == artifact.Embedded || a.Type == artifact.Remote {
+		name = embeddedAccount
 	}
 	if name == "" {
 		return nil, &Error{

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -80,7 +81,7 @@ func (r remote) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, 
 // BlobOf returns the SHA-256 in hex of the body that a remote/base64 artifact refers to.
 func BlobOf(a spinnaker.Artifact) (sha256 string, ok bool) {
 	where, found := strings.CutPrefix(a.Reference, "ref://")
-	if a.Type != typeRemote || !found {
+	if a.Type != artifact.Remote || !found {
 		return "", false
 	}
 	sum := path.Base(where)

@@ -2,6 +2,7 @@ package masters
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -12,8 +13,6 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"context"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -100,14 +99,16 @@ func newRig(t *testing.T, jobs ...string) *rig {
 	return r
 }
 
-// restart loses what the process knew, but not what was stored.
+// restart is the death of the agent and the start of the next one, which knows only what was stored.
 func (r *rig) restart() {
 	r.t.Helper()
-	if r.masters != nil {
-		r.update(func(tx store.Tx) error { return tx.ReleaseLease("master/ci", r.incarnation) })
-	}
 	r.incarnation += "i"
-	r.update(func(tx store.Tx) error { return tx.Renew(store.Incarnation{ID: r.incarnation}) })
+	r.update(func(tx store.Tx) error {
+		if _, err := tx.Bury(tx.Now().Add(time.Hour)); err != nil {
+			return err
+		}
+		return tx.Renew(store.Incarnation{ID: r.incarnation})
+	})
 	c := configured("ci", r.jenkins)
 	c.Backfill = r.backfill
 	r.begin(c)
@@ -134,7 +135,9 @@ type intake struct {
 	PassedOver string `json:",omitempty"`
 }
 
-func (r *rig) accept(tx store.Tx, event trigger.Event, key string) error { return r.keep(tx, intake{Event: event}, key) }
+func (r *rig) accept(tx store.Tx, event trigger.Event, key string) error {
+	return r.keep(tx, intake{Event: event}, key)
+}
 
 func (r *rig) passOver(tx store.Tx, event trigger.Event, key, reason string) error {
 	return r.keep(tx, intake{event, reason}, key)

@@ -54,6 +54,7 @@ func (m *Masters) watch(ctx context.Context, found *master) error {
 			return nil
 		case <-timer.C:
 		}
+		began := time.Now()
 		err := w.cycle(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -64,8 +65,17 @@ func (m *Masters) watch(ctx context.Context, found *master) error {
 		} else {
 			failures = 0
 		}
-		wait = poll.Jitter(poll.Delay(interval, failures, err), rand.Float64())
+		wait = next(interval, time.Since(began), failures, err)
 	}
+}
+
+// next is how long to wait after a cycle. Successful ones keep the master's own rhythm, however long they take; failed ones
+// are repeated ever more rarely and at no common moment.
+func next(interval, took time.Duration, failures int, err error) time.Duration {
+	if err == nil {
+		return max(interval-took, interval/10)
+	}
+	return poll.Jitter(poll.Delay(interval, failures, err), rand.Float64())
 }
 
 // cycle looks at the master once and stores what it found.

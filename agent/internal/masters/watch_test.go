@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/jenkins"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
@@ -96,27 +100,156 @@ func TestNothingIsTakenInWithoutTheLease(t *testing.T) {
 
 func TestLateBuildsArePassedOverWithAReason(t *testing.T) {
 	for policy, want := range map[string][]string{
-		"":       {"cart 1 SUCCESS passed over", "cart 2 SUCCESS", "cart 3 SUCCESS"},
-		"latest": {"cart 1 SUCCESS passed over", "cart 2 SUCCESS", "cart 3 SUCCESS"},
-		"all":    {"cart 1 SUCCESS", "cart 2 SUCCESS", "cart 3 SUCCESS"},
-		"none":   {"cart 1 SUCCESS passed over", "cart 2 SUCCESS passed over", "cart 3 SUCCESS"},
+		"":       {"cart 1 SUCCESS passed over", "cart 2 FAILURE", "cart 3 SUCCESS"},
+		"latest": {"cart 1 SUCCESS passed over", "cart 2 FAILURE", "cart 3 SUCCESS"},
+		"all":    {"cart 1 SUCCESS", "cart 2 FAILURE", "cart 3 SUCCESS"},
+		"none":   {"cart 1 SUCCESS passed over", "cart 2 FAILURE passed over", "cart 3 SUCCESS"},
 	} {
-		t.Run(policy, func(t *testing.T) {
+		t.Run("backfill "+policy, func(t *testing.T) {
 			r := newRig(t, "cart")
 			r.backfill = policy
 			r.restart()
 			cart := r.jenkins.Job("cart", jenkinstest.Freestyle)
 			r.cycle()
-			cart.FinishedTimes(2, "SUCCESS")
-			if policy != "none" {
-				r.clock.advance(poll.DefaultBackfillAfter + time.Minute)
-			}
-			r.clock.advance(time.Hour)
+			cart.Finished("SUCCESS")
+			cart.Finished("FAILURE")
+			r.clock.advance(time.Hour + time.Minute)
 			cart.Finished("SUCCESS")
 			r.cycle()
 			r.want(want...)
 			r.cycle()
 			r.want(want...)
+			const reason = `build 1 of job "cart" on master "ci" was found 1h`
+			if first := r.events()[0]; policy != "all" && !strings.HasPrefix(first.PassedOver, reason) {
+				t.Errorf("the reason is %q, want %q…", first.PassedOver, reason)
+			}
 		})
+	}
+}
+
+func TestABuildWithoutDetailsSaysWhy(t *testing.T) {
+	r := newRig(t, "cart")
+	cart := r.jenkins.Job("cart", jenkinstest.Freestyle)
+	r.cycle()
+	cart.Finished("SUCCESS", jenkinstest.File{Path: "build.properties"})
+	r.jenkins.Faults.Add(jenkinstest.Fault{Path: "/job/cart/1/", Status: http.StatusForbidden})
+	for range 3 {
+		r.cycle()
+	}
+	r.want("cart 1 SUCCESS")
+	const want = `jenkins "ci": read build "cart" #1: 403 Forbidden`
+	if build := r.events()[0].Build; !strings.HasPrefix(build.Incomplete, want) || len(build.Artifacts) != 0 {
+		t.Errorf("the build says %q, want %q…", build.Incomplete, want)
+	}
+}
+
+func TestAProblemIsLoggedOnceUntilItComesAgain(t *testing.T) {
+	r := newRig(t, "cart", "gone")
+	r.jenkins.Job("cart", jenkinstest.Freestyle)
+	logged := func() int { return strings.Count(r.log.String(), "Job gone not found on ci") }
+	cycles := func(n int) {
+		for range n {
+			r.cycle()
+		}
+	}
+	cycles(6)
+	if logged() != 1 {
+		t.Errorf("logged %d times, want once:\n%s", logged(), r.log)
+	}
+	gone := r.jenkins.Job("gone", jenkinstest.Freestyle)
+	cycles(2)
+	gone.Delete()
+	cycles(6)
+	if logged() != 2 {
+		t.Errorf("logged %d times, want once more:\n%s", logged(), r.log)
+	}
+}
+
+func TestOneBadRowOfStateIsNamed(t *testing.T) {
+	r := newRig(t, "cart")
+	r.update(func(tx store.Tx) error {
+		return tx.PutJobStates("ci", map[string][]byte{"shop/cart": []byte(`{"lastNumber":"x"}`)})
+	})
+	err := r.watcher.cycle(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), `read the state of job "shop/cart": `) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNoRequestsWhereNoTriggerNamesAJob(t *testing.T) {
+	r := newRig(t)
+	r.jenkins.Job("cart", jenkinstest.Freestyle)
+	r.cycle()
+	if n := len(r.jenkins.Log.All()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestMastersArePolledIndependently(t *testing.T) {
+	r := newRig(t, "cart")
+	hanging := serve(t, jenkinstest.Options{})
+	hanging.Faults.Add(jenkinstest.Fault{Hang: true})
+	slow := configured("slow", hanging)
+	slow.Timeout = config.Duration(time.Minute)
+	r.begin(configured("ci", r.jenkins), slow)
+	cart := r.jenkins.Job("cart", jenkinstest.Freestyle)
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- r.masters.Run(ctx) }()
+	await(t, "the first look", func() bool { return len(r.states()) == 1 })
+	cart.Finished("SUCCESS")
+	await(t, "the build", func() bool { return len(r.events()) == 1 })
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the masters are still polled after the end")
+	}
+}
+
+// await waits for a condition.
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	events := func(job string, n int) []poll.Event {
+		found := make([]poll.Event, n)
+		for i := range found {
+			found[i] = poll.Event{FullName: job, Build: jenkins.Build{Run: jenkins.Run{RunState: jenkins.RunState{Number: i + 1}}}}
+		}
+		return found
+	}
+	result := poll.Result{
+		States:     map[string]poll.JobState{"a": {}, "b": {}, "c": {}, "d": {}, "e": {}},
+		Events:     slices.Concat(events("a", 1), events("B", 2), events("c", 5)),
+		PassedOver: slices.Concat(events("a", 1), events("d", 1)),
+	}
+	var got []string
+	for part := range parts(result, 3) {
+		jobs := slices.Sorted(maps.Keys(part.States))
+		got = append(got, fmt.Sprintf("%v: %d taken, %d passed over", jobs, len(part.Events), len(part.PassedOver)))
+	}
+	want := []string{"[a b]: 3 taken, 1 passed over", "[c]: 5 taken, 0 passed over", "[d e]: 0 taken, 1 passed over"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for part := range parts(poll.Result{}, 3) {
+		t.Errorf("nothing found gives %+v", part)
 	}
 }

@@ -3,7 +3,6 @@ package world
 import (
 	"bytes"
 	"encoding/json"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -12,18 +11,11 @@ import (
 // GitHub is a server with files, in the shape of GitHub's contents API.
 type GitHub struct {
 	// URL is the server's address.
-	URL    string
-	server *http.Server
-	served chan error
+	URL string
 }
 
-// newGitHub serves files by name.
-func newGitHub(files map[string][]byte) (*GitHub, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	g := &GitHub{URL: "http://" + listener.Addr().String(), served: make(chan error, 1)}
+// serveGitHub serves files by name.
+func (w *World) serveGitHub(files map[string][]byte) (g GitHub, err error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /repos/gennaker/charts/contents/{name}", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("name")
@@ -31,13 +23,7 @@ func newGitHub(files map[string][]byte) (*GitHub, error) {
 			http.NotFound(w, r)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		answer, err := json.Marshal(map[string]string{"name": name, "download_url": g.URL + "/raw/" + name})
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(answer))
+		writeJSON(w, r, map[string]string{"name": name, "download_url": "http://" + r.Host + "/raw/" + name})
 	})
 	mux.HandleFunc("GET /raw/{name}", func(w http.ResponseWriter, r *http.Request) {
 		data, ok := files[r.PathValue("name")]
@@ -47,19 +33,21 @@ func newGitHub(files map[string][]byte) (*GitHub, error) {
 		}
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 	})
-	g.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() { g.served <- g.server.Serve(listener) }()
-	return g, nil
+	g.URL, err = w.serve(mux)
+	return g, err
 }
 
 // Reference is what an artifact of type github/file calls a file.
-func (g *GitHub) Reference(name string) string {
+func (g GitHub) Reference(name string) string {
 	return strings.Join([]string{g.URL, "repos/gennaker/charts/contents", name}, "/")
 }
 
-// Close ends the server.
-func (g *GitHub) Close() error {
-	err := g.server.Close()
-	<-g.served
-	return err
+func writeJSON(w http.ResponseWriter, r *http.Request, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 }

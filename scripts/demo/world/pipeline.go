@@ -50,7 +50,7 @@ func (w *World) DeliveryStages(appURL string) []object {
 		{"refId": "3", "requisiteStageRefIds": []string{"2"}, "type": "httpTest", "name": "HTTP test",
 			"checks": []object{{"name": "serves the build's image", "url": appURL,
 				"expect": object{"status": 200, "body": object{"contains": `${trigger["properties"]["imageName"]}`}}}}},
-		{"refId": "4", "requisiteStageRefIds": []string{"2"}, "type": "jenkins", "name": "Smoke test", "master": Master, "job": SmokeJob,
+		{"refId": "4", "requisiteStageRefIds": []string{"2"}, "type": "jenkins", "name": "Smoke test", "master": Master, "job": smokeJob,
 			"parameters": object{"IMAGE": `${trigger["properties"]["imageName"]}`}},
 	}
 }

@@ -18,7 +18,7 @@ const (
 	Namespace   = "shipit-demo"
 	Master      = "ci"
 	BuildJob    = "shipitclicker/job/staging"
-	SmokeJob    = "shipitclicker/job/smoke"
+	smokeJob    = "shipitclicker/job/smoke"
 	SemVer      = "0.5.3"
 	// PublicImage is deployed where nothing can be pushed: any web server does.
 	PublicImage = "docker.io/library/nginx:1.27-alpine"
@@ -41,8 +41,7 @@ type World struct {
 	Options
 	Jenkins *jenkinstest.Server
 	Build   *jenkinstest.Job
-	Smoke   *jenkinstest.Job
-	GitHub  *GitHub
+	GitHub  GitHub
 	Chart   []byte
 	// Cluster is nil until UseCluster.
 	Cluster *Cluster
@@ -72,7 +71,7 @@ func (w *World) start() error {
 	w.Jenkins = jenkins
 	w.closers = append(w.closers, jenkins.Close)
 	w.Build = jenkins.Job("shipitclicker/staging", jenkinstest.Pipeline)
-	w.Smoke = jenkins.Job("shipitclicker/smoke", jenkinstest.Pipeline).
+	jenkins.Job("shipitclicker/smoke", jenkinstest.Pipeline).
 		SetParameters(jenkinstest.Parameter{Name: "IMAGE", Type: "String"}).
 		Runs(func(_ int, parameters map[string]string) jenkinstest.Plan {
 			w.mu.Lock()
@@ -91,11 +90,10 @@ func (w *World) start() error {
 	if err != nil {
 		return fmt.Errorf("read the values file: %w", err)
 	}
-	w.GitHub, err = newGitHub(map[string][]byte{"helm.tar.gz": w.Chart, "values-spin.yaml": valuesText})
+	w.GitHub, err = w.serveGitHub(map[string][]byte{"helm.tar.gz": w.Chart, "values-spin.yaml": valuesText})
 	if err != nil {
 		return fmt.Errorf("start the GitHub-shaped server: %w", err)
 	}
-	w.closers = append(w.closers, w.GitHub.Close)
 	w.Say("Jenkins double at %s, GitHub-shaped server at %s", jenkins.URL, w.GitHub.URL)
 	return nil
 }

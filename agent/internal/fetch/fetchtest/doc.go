@@ -1,2 +1,2 @@
-// Package fetchtest is a server with the shape of GitHub's contents API, for tests and the demo.
+// Package fetchtest is a server with the shape of GitHub's contents API, for tests.
 package fetchtest

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Property is one line of a property file.
@@ -83,6 +85,29 @@ func property(line string) (Property, error) {
 	return Property{key, value}, errors.Join(err1, err2)
 }
 
+// unicodeEscape reads uXXXX, or both halves of a pair with the backslash between.
+func unicodeEscape(s string) (r rune, length int, err error) {
+	unit := func(s string) (rune, error) {
+		if len(s) < 5 || s[0] != 'u' {
+			return 0, errors.New(`malformed \uxxxx encoding`)
+		}
+		n, err := strconv.ParseUint(s[1:5], 16, 16)
+		if err != nil {
+			return 0, errors.New(`malformed \uxxxx encoding`)
+		}
+		return rune(n), nil
+	}
+	high, err := unit(s)
+	if err != nil || !utf16.IsSurrogate(high) || !strings.HasPrefix(s[5:], `\u`) {
+		return high, 5, err
+	}
+	low, err := unit(s[6:])
+	if r := utf16.DecodeRune(high, low); err == nil && r != utf8.RuneError {
+		return r, 11, nil
+	}
+	return high, 5, nil
+}
+
 var propertyEscapes = map[byte]byte{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f'}
 
 func unescape(s string) (string, error) {
@@ -99,15 +124,12 @@ func unescape(s string) (string, error) {
 			break
 		}
 		if s[i] == 'u' {
-			if i+5 > len(s) {
-				return "", errors.New(`malformed \uxxxx encoding`)
-			}
-			n, err := strconv.ParseUint(s[i+1:i+5], 16, 16)
+			r, length, err := unicodeEscape(s[i:])
 			if err != nil {
-				return "", errors.New(`malformed \uxxxx encoding`)
+				return "", err
 			}
-			b.WriteRune(rune(n))
-			i += 4
+			b.WriteRune(r)
+			i += length - 1
 			continue
 		}
 		if c, ok := propertyEscapes[s[i]]; ok {
