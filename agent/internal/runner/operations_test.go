@@ -204,6 +204,11 @@ func TestPanicInATurn(t *testing.T) {
 		expect(t, "a good one", statuses(b.ended(b.launch(pipeline(t, threeWaits), nil))), "SUCCEEDED 1=SUCCEEDED 2=SUCCEEDED 3=SUCCEEDED")
 	}
 	expect(t, "the bad one", string(b.execution(bad).Status), "RUNNING")
+	// A turn is counted after its end can be seen.
+	b.until(bad, "the only one left", func(*engine.Execution) bool {
+		stats := b.runner.Stats()
+		return stats.Ended[spinnaker.Succeeded] >= good && stats.Turns >= good && stats.FreeSteps > 0
+	})
 	stats := b.runner.Stats()
 	if stats.Ended[spinnaker.Succeeded] != good || stats.Turns < good || stats.FreeSteps == 0 || stats.FailedTurns > good/2 {
 		t.Errorf("stats: found %+v", stats)
