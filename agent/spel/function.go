@@ -13,8 +13,9 @@ type Function struct {
 	Name        string
 	Description string
 	Parameters  []Parameter
-	// Call gets the arguments converted to the parameters' types. Its result is
-	// JSON-like data.
+	// Call gets the arguments converted to the parameters' types, as plain data
+	// (see [Value.Plain]); those of a variable parameter ("String...") are one
+	// list. It returns JSON-like data.
 	Call func(ctx context.Context, env *Env, args []any) (any, error)
 }
 
@@ -22,7 +23,7 @@ type Function struct {
 type Parameter struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
-	Type        string `json:"type"` // simple name of a Java class: String, Integer, Object, ...
+	Type        string `json:"type"` // simple name of a Java class: String, Integer, List, ...; what is unknown is passed as it is
 }
 
 // FunctionInfo describes a function for completion in an editor
@@ -51,7 +52,7 @@ type function struct {
 	method
 }
 
-// define makes a function; parameters alternate type, name and description.
+// define makes a function.
 func define(description string, call func(s *state, args []any) (any, error), parameters ...Parameter) *function {
 	f := &function{description: description, parameters: parameters}
 	f.call = func(s *state, _ any, args []any) (any, error) { return call(s, args) }
@@ -59,8 +60,15 @@ func define(description string, call func(s *state, args []any) (any, error), pa
 		name := p.Type
 		if rest, ok := cutVarargs(name); ok {
 			f.varargs, name = true, rest+"[]"
+			if javaTypes[name] == nil {
+				name = "Object[]"
+			}
 		}
-		f.params = append(f.params, typeNamed(name))
+		t, known := javaTypes[name]
+		if !known {
+			t = typeObject
+		}
+		f.params = append(f.params, t)
 	}
 	return f
 }
@@ -77,7 +85,11 @@ func functionTable(added []Function) map[string]*function {
 	table := make(map[string]*function)
 	for _, a := range added {
 		f := define(a.Description, func(s *state, args []any) (any, error) {
-			v, err := a.Call(s.ctx, s.env, args)
+			plain := make([]any, len(args))
+			for i, arg := range args {
+				plain[i] = newExporter(false).export(arg)
+			}
+			v, err := a.Call(s.ctx, s.env, plain)
 			return normal(v), err
 		}, a.Parameters...)
 		table[a.Name] = f

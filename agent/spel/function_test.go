@@ -2,6 +2,7 @@ package spel_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,7 +107,14 @@ func TestCatalogAndPluginFunctions(t *testing.T) {
 			Description: "Greets",
 			Parameters:  []spel.Parameter{{Name: "who", Type: "String"}, {Name: "times", Type: "Integer"}},
 			Call: func(_ context.Context, env *spel.Env, args []any) (any, error) {
-				return map[string]any{"text": strings.Repeat(fmt.Sprintf("hi %s ", args[0]), int(args[1].(int32))), "user": env.User}, nil
+				times, err := args[1].(json.Number).Int64()
+				return map[string]any{"text": strings.Repeat(fmt.Sprintf("hi %s ", args[0]), int(times)), "user": env.User}, err
+			},
+		}, {
+			Name:       "acme_count",
+			Parameters: []spel.Parameter{{Name: "of", Type: "com.acme.Thing"}, {Name: "more", Type: "com.acme.Thing..."}},
+			Call: func(_ context.Context, _ *spel.Env, args []any) (any, error) {
+				return fmt.Sprintf("%v and %v", args[0], args[1]), nil
 			},
 		}},
 	})
@@ -124,6 +132,7 @@ func TestCatalogAndPluginFunctions(t *testing.T) {
 		{"#fetchReference('ref')", `"ref"`},
 		{"#acme_greet('you', '2').text.trim()", `"hi you hi you"`},
 		{"#acme_greet('you', 1).user", `"ann"`},
+		{"#acme_count(1, 'x', true)", `"1 and [x true]"`},
 		{"#acme_greet('you')", "error: #acme_greet takes 2 arguments, not 1"},
 		{"#currentUser()", `"ann"`},
 	}

@@ -89,8 +89,10 @@ func explained(r request, a answer, got string) bool {
 	case arrayText.MatchString(r.input), strings.Contains(r.input, "hashCode()") && (r.kind == "document" || strings.Contains(r.input, "getDayOfWeek")):
 	case r.kind == "document" && objectText.MatchString(r.input): // the text of one of Orca's objects
 	case r.strict && oracleThrew("RESULT_OF_SELECTION_CRITERIA_IS_NOT_BOOLEAN") && has("EXCEPTION_DURING_PROPERTY_READ"): // Spring remembers how it read the element before
-	case strings.Contains(r.input, ":.") || strings.Contains(r.input, ": ."): // a missing operand
-	case oracleSaid("java.lang.reflect.Method"): // a function's name without parentheses
+	case noOperand.MatchString(r.input) && (oracleThrew("NullPointerException") || oracleSaid("is null")):
+	case functionName.MatchString(r.input): // a function's name without parentheses is an object
+	case identity.MatchString(got): // arrays of lists and maps
+	case strings.Contains(r.input, "#toJson(") && strings.Contains(r.input, "java.time"): // the oracle's mapper has no java.time
 	case r.kind == "document" && isJavaObject(string(a.Value)): // shown as a name, here as data
 	case strings.Contains(r.input, "#stage(${"): // Orca rewrites plain text
 	case strings.Contains(got, "#root.execution") || strings.Contains(string(a.Value), "#root.execution"): // the rewriting shows in the value
@@ -128,8 +130,10 @@ func lastDigit(a answer, got string) bool {
 var identity = regexp.MustCompile(`@[0-9a-f]{5,8}\b|(List|Map)\[\]`)
 
 var (
-	arrayText  = regexp.MustCompile(`(split|getBytes|toCharArray|new int|new String).*toString\(\)`)
-	objectText = regexp.MustCompile(`\+ *\(*(#stage|#current|execution|scmInfo)`)
+	arrayText    = regexp.MustCompile(`(split|getBytes|toCharArray|new int|new String).*toString\(\)`)
+	noOperand    = regexp.MustCompile(`(^|[ ?:(,{=])\??\.[#a-z]|\(\)`)
+	functionName = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch)\w*([^\w(]|$)`)
+	objectText   = regexp.MustCompile(`\+ *\(*(#stage|#current|execution|scmInfo)`)
 )
 
 // isVarargs reports whether a method with a variable number of arguments is

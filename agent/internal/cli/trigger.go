@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// pollInterval is the time between two looks at a running execution.
-	pollInterval = time.Second
 	// cancelTimeout bounds the cancellation after an interrupt.
 	cancelTimeout = 10 * time.Second
 	// maxProperties is the largest property file, in bytes.
@@ -73,6 +71,9 @@ Use one of them.
 }
 
 func (f *triggerFlags) run(cmd *cobra.Command) error {
+	if err := f.check(cmd); err != nil {
+		return err
+	}
 	trigger, err := f.trigger()
 	if err != nil {
 		return err
@@ -84,35 +85,59 @@ func (f *triggerFlags) run(cmd *cobra.Command) error {
 	defer agent.Close()
 	ctx := cmd.Context()
 	id, err := agent.Start(ctx, f.application, f.pipeline, trigger)
+	if ctx.Err() != nil && id == "" {
+		return fmt.Errorf("interrupted; pipeline %q of application %q may have been started", f.pipeline, f.application)
+	}
 	if err != nil {
 		return fmt.Errorf("start pipeline %q of application %q: %w", f.pipeline, f.application, err)
 	}
-	out := cmd.OutOrStdout()
-	fmt.Fprintln(out, agent.ExecutionURL(id))
+	if _, err := fmt.Fprintln(cmd.OutOrStdout(), agent.ExecutionURL(id)); err != nil {
+		return err
+	}
 	if !f.wait {
 		return nil
 	}
-	waiting := ctx
-	if f.timeout > 0 {
-		var stop context.CancelFunc
-		waiting, stop = context.WithTimeout(ctx, f.timeout)
-		defer stop()
+	return f.await(ctx, cmd, agent, id)
+}
+
+// check refuses flags that would do nothing.
+func (f *triggerFlags) check(cmd *cobra.Command) error {
+	for _, name := range []string{"timeout", "cancel-on-interrupt"} {
+		if cmd.Flags().Changed(name) && !f.wait {
+			return fmt.Errorf("--%s: needs --wait", name)
+		}
 	}
-	execution, err := follow(waiting, agent, id, out)
+	if cmd.Flags().Changed("timeout") && f.timeout <= 0 {
+		return fmt.Errorf("--timeout: found %v, expected a time above zero", f.timeout)
+	}
+	return nil
+}
+
+// await follows the execution to its end, or until it is enough.
+func (f *triggerFlags) await(ctx context.Context, cmd *cobra.Command, agent *client.Client, id string) error {
+	waiting, stop := ctx, context.CancelFunc(func() {})
+	if f.timeout > 0 {
+		waiting, stop = context.WithTimeout(ctx, f.timeout)
+	}
+	defer stop()
+	follower := follower{agent: agent, id: id, out: cmd.OutOrStdout(), notes: cmd.ErrOrStderr(), interval: pollInterval, patience: patience}
+	execution, err := follower.follow(waiting)
 	switch {
 	case err == nil:
 		return verdict(execution)
-	case errors.Is(ctx.Err(), context.Canceled) && f.cancel:
-		return f.interrupted(ctx, agent, id)
-	case waiting.Err() != nil && ctx.Err() == nil:
+	case ctx.Err() != nil && f.cancel:
+		return interrupted(ctx, agent, id)
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; execution %s goes on", id)
+	case waiting.Err() != nil:
 		return fmt.Errorf("execution %s is not complete after %v; it goes on", id, f.timeout)
 	default:
-		return fmt.Errorf("follow execution %s: %w", id, err)
+		return fmt.Errorf("follow execution %s, which goes on: %w", id, err)
 	}
 }
 
 // interrupted cancels the execution that an interrupted command was waiting for.
-func (f *triggerFlags) interrupted(ctx context.Context, agent *client.Client, id string) error {
+func interrupted(ctx context.Context, agent *client.Client, id string) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
 	if err := agent.Cancel(ctx, id, "gennaker trigger was interrupted"); err != nil {
@@ -172,43 +197,6 @@ func readProperties(path string) (map[string]any, error) {
 		return nil, fmt.Errorf("--properties: %w", err)
 	}
 	return parsed.Values, nil
-}
-
-// follow prints the changes of an execution until it is complete.
-func follow(ctx context.Context, agent *client.Client, id string, out io.Writer) (*spinnaker.Execution, error) {
-	shown := map[string]string{}
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
-		execution, err := agent.Execution(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		printChanges(out, execution, shown)
-		if execution.Status.Complete() {
-			return execution, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-ticker.C:
-		}
-	}
-}
-
-// printChanges prints the stages whose status or message is new.
-func printChanges(out io.Writer, execution *spinnaker.Execution, shown map[string]string) {
-	for _, stage := range execution.Stages {
-		if stage.Status == spinnaker.NotStarted {
-			continue
-		}
-		line := stage.Progress()
-		if shown[stage.ID] == line {
-			continue
-		}
-		shown[stage.ID] = line
-		fmt.Fprintf(out, "%s  %-20s %s\n", time.Now().Format(time.TimeOnly), stage.Name, line)
-	}
 }
 
 // verdict is nil when the execution succeeded; else it says which stage failed and why.

@@ -1,0 +1,215 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gennaker/gennaker/jenkins/jenkinstest"
+)
+
+const (
+	// startTimeout is how long an agent may take until it serves, stopTimeout until it has ended.
+	startTimeout = 30 * time.Second
+	stopTimeout  = 30 * time.Second
+)
+
+// worldKey is where a script's world is among its values.
+type worldKey struct{}
+
+// world is what a script has started.
+type world struct {
+	folder string
+	// url is the address of the agent, also after it has ended: the next one gets the same.
+	url     string
+	agent   *process
+	jenkins *jenkinstest.Server
+}
+
+func newWorld(folder string) *world { return &world{folder: folder} }
+
+// process is a running agent.
+type process struct {
+	cmd *exec.Cmd
+	log *bytes.Buffer
+	// lines are what it printed, ended is how it ended.
+	lines chan string
+	ended chan error
+}
+
+// startAgent runs `gennaker serve` with a configuration, in which $LISTEN, $JENKINS_URL and $JENKINS_TOKEN are replaced.
+func (w *world) startAgent(config string) error {
+	listen := "127.0.0.1:0"
+	if w.url != "" {
+		earlier, err := url.Parse(w.url)
+		if err != nil {
+			return err
+		}
+		listen = earlier.Host
+	}
+	text := os.Expand(config, func(name string) string {
+		switch {
+		case name == "LISTEN":
+			return listen
+		case name == "JENKINS_URL" && w.jenkins != nil:
+			return w.jenkins.URL
+		case name == "JENKINS_TOKEN" && w.jenkins != nil:
+			return w.jenkins.Admin.Token
+		default:
+			return "$" + name
+		}
+	})
+	file := filepath.Join(w.folder, "expanded.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return err
+	}
+	p := &process{cmd: exec.Command(filepath.Join(bin, "gennaker"), "serve", "--config", file), log: &bytes.Buffer{},
+		lines: make(chan string, 1), ended: make(chan error, 1)}
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = w.folder, firstLine{p.lines}, p.log
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	select {
+	case w.url = <-p.lines:
+		w.agent = p
+		return nil
+	case err := <-p.ended:
+		return fmt.Errorf("the agent ended before it served: %w\n%s", err, p.log)
+	case <-time.After(startTimeout):
+		err := fmt.Errorf("the agent does not serve after %v", startTimeout)
+		if killErr := p.cmd.Process.Kill(); killErr != nil {
+			return killErr
+		}
+		<-p.ended
+		return fmt.Errorf("%w\n%s", err, p.log)
+	}
+}
+
+// firstLine sends the first line written to it; the rest is dropped. The agent writes a line at a time.
+type firstLine struct{ lines chan<- string }
+
+func (l firstLine) Write(p []byte) (int, error) {
+	select {
+	case l.lines <- strings.TrimSpace(string(p)):
+	default:
+	}
+	return len(p), nil
+}
+
+// stopAgent asks the agent to end, which it must do in good order.
+func (w *world) stopAgent() error {
+	p := w.agent
+	w.agent = nil
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			return fmt.Errorf("the agent ended: %w\n%s", err, p.log)
+		}
+		return nil
+	case <-time.After(stopTimeout):
+		if err := p.cmd.Process.Kill(); err != nil {
+			return err
+		}
+		<-p.ended
+		return fmt.Errorf("the agent did not end within %v\n%s", stopTimeout, p.log)
+	}
+}
+
+// killAgent ends the agent at once.
+func (w *world) killAgent() error {
+	p := w.agent
+	w.agent = nil
+	if err := p.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	<-p.ended
+	return nil
+}
+
+// startJenkins serves a Jenkins double on the real time.
+func (w *world) startJenkins() error {
+	var err error
+	w.jenkins, err = jenkinstest.Listen(jenkinstest.Options{Clock: jenkinstest.SystemClock{}})
+	return err
+}
+
+// close ends what the script has not.
+func (w *world) close() error {
+	var agentErr, jenkinsErr error
+	if w.agent != nil {
+		agentErr = w.stopAgent()
+	}
+	if w.jenkins != nil {
+		jenkinsErr = w.jenkins.Close()
+	}
+	if agentErr != nil {
+		return agentErr
+	}
+	return jenkinsErr
+}
+
+// until waits for a condition.
+func until(what string, condition func(context.Context) (bool, error)) error {
+	ctx, stop := context.WithTimeout(context.Background(), startTimeout)
+	defer stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := condition(ctx); ok || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waited %v in vain until %s", startTimeout, what)
+		}
+	}
+}
+
+// writeCertificate writes tls.crt and tls.key for this machine, signed by themselves.
+func writeCertificate(folder string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gennaker"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	for name, block := range map[string]*pem.Block{
+		"tls.crt": {Type: "CERTIFICATE", Bytes: certificate}, "tls.key": {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
