@@ -67,7 +67,7 @@ func TestHostileExpressions(t *testing.T) {
 			if string(e.Code) != tt.code || strings.Contains(e.Message, "internal error") {
 				t.Errorf("%s: %v", e.Code, e)
 			}
-			if d := time.Since(start); d > 5*time.Second {
+			if d := time.Since(start); d > time.Minute { // a hang; speed is measured in benchmarks
 				t.Errorf("took %v", d)
 			}
 			if e.Detail() == "" {

@@ -28,7 +28,7 @@ func TestMasterFails(t *testing.T) {
 		{"starting", jenkinstest.Fault{Starting: true}, jenkins.KindStarting},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 200 * time.Millisecond })
+			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 2 * time.Second })
 			job := a.server.Job("cart", jenkinstest.Freestyle)
 			a.see("cart")
 			job.FinishedTimes(2, "SUCCESS")
@@ -76,7 +76,7 @@ func TestOneBadJobStopsNoOther(t *testing.T) {
 		{"sends rubbish", jenkinstest.Fault{WrongTypes: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 300 * time.Millisecond })
+			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 2 * time.Second })
 			good, bad := a.server.Job("good", jenkinstest.Freestyle), a.server.Job("bad", jenkinstest.Freestyle)
 			a.see("good", "bad")
 			good.Finished("SUCCESS")

@@ -87,7 +87,7 @@ contexts: [{name: c, context: {cluster: c, user: u}}]
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	cluster.catalog.loaded = time.Now()
 	cluster.catalog.resources = map[schema.GroupVersionKind]resource{
