@@ -16,7 +16,7 @@ import (
 // and numbers are json.Number.
 func (e *Engine) EvalDocument(ctx context.Context, doc any, env *Env) (any, *Summary) {
 	_, ordered := doc.(*Map)
-	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}, exporter: newExporter(ordered)}
+	w := newWalker(ctx, e, env, ordered)
 	out := doc
 	w.guard(func() { out, _ = w.value(doc, nil) })
 	return out, w.summary
@@ -39,8 +39,8 @@ func (w *walker) guard(evaluate func()) {
 // EvalTemplate evaluates one string with ${...} parts. If it fails, or is null,
 // the value is the string as it was and the summary says why.
 func (e *Engine) EvalTemplate(ctx context.Context, text string, env *Env) (Value, *Summary) {
-	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}, exporter: newExporter(false)}
-	if !strings.Contains(text, opening) {
+	w := newWalker(ctx, e, env, false)
+	if !isTemplate(text) {
 		return Value{text}, w.summary
 	}
 	return Value{w.evaluate(text, nil)}, w.summary
@@ -55,6 +55,14 @@ type walker struct {
 	exporter exporter
 	walk
 	path []step
+	room [8]step // for paths of usual length
+}
+
+func newWalker(ctx context.Context, e *Engine, env *Env, ordered bool) *walker {
+	w := &walker{engine: e, ctx: ctx, env: env, summary: &Summary{}}
+	w.exporter = exporter{ordered: ordered, walk: &w.walk}
+	w.path = w.room[:0]
+	return w
 }
 
 // step is one level of the path to a field: an index, or a key if that is -1.
@@ -70,7 +78,7 @@ func (w *walker) value(v, parent any) (evaluated any, changed bool) {
 	defer w.leave()
 	switch v := v.(type) {
 	case string:
-		if strings.Contains(v, opening) {
+		if isTemplate(v) {
 			return w.text(v, parent), true
 		}
 	case []any:
@@ -123,30 +131,41 @@ func (w *walker) goMap(m map[string]any) (any, bool) {
 }
 
 func (w *walker) mapping(m *Map) (any, bool) {
-	var out *Map
+	keys, values := m.keys, m.values
+	var keysChanged, valuesChanged bool
 	for i, k := range m.keys {
 		name := toString(k)
-		key, keyChanged := w.key(name, m)
+		key, changed := w.key(name, m)
+		if changed && !keysChanged {
+			keys, keysChanged = slices.Clone(m.keys), true
+		}
+		if changed {
+			keys[i] = key
+		}
 		v, changed := w.inside(step{name, -1}, m.values[i], m)
-		if (keyChanged || changed) && out == nil {
-			out = NewMap(m.Len())
-			for j := range i {
-				out.put(m.keys[j], m.values[j])
-			}
+		if changed && !valuesChanged {
+			values, valuesChanged = slices.Clone(m.values), true
 		}
-		if out != nil {
-			out.Set(key, v)
+		if changed {
+			values[i] = v
 		}
 	}
-	if out == nil {
-		return m, false
+	switch {
+	case keysChanged: // some may be equal now
+		out := NewMap(len(keys))
+		for i, k := range keys {
+			out.put(k, values[i])
+		}
+		return out, true
+	case valuesChanged:
+		return &Map{keys: slices.Clip(keys), values: values, index: maps.Clone(m.index)}, true
 	}
-	return out, true
+	return m, false
 }
 
 // key evaluates a key; what it gives is turned to text.
 func (w *walker) key(key string, parent any) (evaluated string, changed bool) {
-	if !strings.Contains(key, opening) {
+	if !isTemplate(key) {
 		return key, false
 	}
 	return toString(normal(w.text(key, parent))), true
@@ -155,16 +174,22 @@ func (w *walker) key(key string, parent any) (evaluated string, changed bool) {
 // text evaluates a string to data for the caller.
 func (w *walker) text(source string, parent any) any {
 	v := w.evaluate(source, parent)
-	var err error
-	plain := func() (plain any) {
-		defer catchLimit(&err)
-		return w.exporter.export(v)
-	}()
+	if s, ok := v.(string); ok {
+		return s
+	}
+	plain, err := w.export(v)
 	if err != nil {
 		w.fail(source, outcome{key: keyOfBroken(source), err: asError(err, source)}, parent)
 		return source
 	}
 	return plain
+}
+
+func (w *walker) export(v any) (plain any, err error) {
+	depth := w.depth
+	defer func() { w.depth = depth }()
+	defer catchLimit(&err)
+	return w.exporter.export(v), nil
 }
 
 // evaluate evaluates a string and notes what became of it.

@@ -46,6 +46,11 @@ func (e *Env) resolved() any {
 	return root
 }
 
+// with is an environment with another root.
+func (e *Env) with(root any) *Env {
+	return &Env{Root: root, Execution: e.Execution, Stage: e.Stage, User: e.User, Strict: e.Strict}
+}
+
 // fetched remembers what URLs gave, for the evaluations of one Env.
 type fetched struct {
 	mu   sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"strconv"
 )
 
 // Value is the result of an expression.
@@ -69,8 +70,10 @@ func (x exporter) export(v any) any {
 	switch n := v.(type) {
 	case nil, bool, string, json.Number:
 		return v
-	case int32, int64, int8, int16, *big.Int:
-		return json.Number(toString(v))
+	case int32, int64, int8, int16:
+		return json.Number(strconv.FormatInt(asInt64(v), 10))
+	case *big.Int:
+		return json.Number(n.String())
 	case double, float32:
 		if s := toString(v); isDigit(rune(s[len(s)-1])) {
 			return json.Number(s)

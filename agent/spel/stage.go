@@ -76,8 +76,7 @@ type Variables struct {
 // outputs are maps of the kind of the given context.
 func (e *Engine) EvalVariables(ctx context.Context, stageContext any, env *Env) Variables {
 	_, ordered := stageContext.(*Map)
-	w := &walker{engine: e, ctx: ctx, summary: &Summary{}, exporter: newExporter(ordered),
-		env: &Env{Root: env.Root, Execution: env.Execution, Stage: env.Stage, User: env.User, Strict: env.Strict}}
+	w := newWalker(ctx, e, env.with(env.Root), ordered)
 	result := Variables{Context: stageContext, Outputs: NewMap(0), Summary: w.summary}
 	w.guard(func() {
 		context, outputs := w.variables(stageContext)
@@ -134,6 +133,6 @@ func (w *walker) variable(v any) *Map {
 	}
 	published := NewMap(1)
 	published.Set(text(v, "key"), value)
-	w.env = &Env{Root: merged(w.env.Root, published), Execution: w.env.Execution, Stage: w.env.Stage, User: w.env.User, Strict: w.env.Strict}
+	w.env = w.env.with(merged(w.env.Root, published))
 	return out
 }

@@ -22,6 +22,12 @@ type part struct {
 // opening begins an expression; text without it is never touched.
 const opening = "${"
 
+// isTemplate reports whether a text holds an expression.
+func isTemplate(text string) bool {
+	i := strings.IndexByte(text, '$') // most texts have none
+	return i >= 0 && strings.Contains(text[i:], opening)
+}
+
 // ParseTemplate parses a string with ${...} parts. What parsed is kept. The
 // error is an [*Error] whose Expr is the failing part, or the whole string if
 // it could not be cut into parts.
@@ -146,18 +152,23 @@ func (e *Engine) evalString(ctx context.Context, source string, env *Env) outcom
 // was written; if any fails, all of the source does.
 func (t *Template) evalParts(ctx context.Context, env *Env) outcome {
 	result := outcome{key: t.key}
-	var b strings.Builder
+	var short [256]byte
+	joined := short[:0]
 	for _, p := range t.parts {
 		if p.expr == nil {
-			b.WriteString(p.text)
+			joined = append(joined, p.text...)
 			continue
 		}
 		v, err := p.expr.eval(ctx, env)
 		if err != nil {
 			return outcome{value: t.source, key: t.key, err: asError(err, p.text)}
 		}
+		if s, ok := v.(string); ok {
+			joined = append(joined, s...)
+			continue
+		}
 		if v == nil {
-			b.WriteString(opening + p.text + "}")
+			joined = append(append(append(joined, opening...), p.text...), '}')
 			if result.unresolved == "" {
 				result.unresolved = p.text
 			}
@@ -168,9 +179,9 @@ func (t *Template) evalParts(ctx context.Context, env *Env) outcome {
 			e := asError(err, p.text).suggest("a map cannot stand inside a text; use #toJson(...) or one of its fields")
 			return outcome{value: t.source, key: t.key, err: e}
 		}
-		b.WriteString(text)
+		joined = append(joined, text...)
 	}
-	result.value = b.String()
+	result.value = string(joined)
 	return result
 }
 

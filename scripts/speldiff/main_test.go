@@ -13,7 +13,7 @@ import (
 func TestAgainstTheOracle(t *testing.T) {
 	oracle := os.Getenv("GENNAKER_SPEL_ORACLE")
 	if oracle == "" {
-		t.Skip("GENNAKER_SPEL_ORACLE does not name a folder with the oracle's run.sh")
+		t.Skip("set GENNAKER_SPEL_ORACLE to the folder of the oracle (it needs Java) to compare with Spring itself")
 	}
 	unexplained, err := compare(oracle, "../../agent/spel/testdata/executions.json", 5000, 1, &report{}, "")
 	if err != nil {

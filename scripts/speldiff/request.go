@@ -131,7 +131,7 @@ var identity = regexp.MustCompile(`@[0-9a-f]{5,8}\b|(List|Map)\[\]`)
 
 var (
 	arrayText    = regexp.MustCompile(`(split|getBytes|toCharArray|new int|new String).*toString\(\)`)
-	noOperand    = regexp.MustCompile(`(^|[ ?:(,{=])\??\.[#a-z]|\(\)`)
+	noOperand    = regexp.MustCompile(`(^|[ ?:(,{=])\??\.\s*[#a-z]|\(\)`)
 	functionName = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch)\w*([^\w(]|$)`)
 	objectText   = regexp.MustCompile(`\+ *\(*(#stage|#current|execution|scmInfo)`)
 )

@@ -1,10 +1,12 @@
 // Package cli_test runs the gennaker command line as people and Jenkinsfiles do: each script of testdata is one behaviour,
 // with real processes and a real agent.
 //
-// Beside testscript's own commands the scripts have: agent, jenkins, certificate, save, latest, until and signal; see commands.
+// Beside testscript's own commands the scripts have: agent, jenkins, expand, certificate, save, latest, until and signal;
+// see commands.
 package cli_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +18,8 @@ import (
 
 // program is the command that the scripts run.
 const program = "github.com/gennaker/gennaker/agent/cmd/gennaker"
+
+var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
 
 // bin is the folder with the built program. TestMain sets it.
 var bin string
@@ -49,5 +53,6 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds:               commands(),
 		RequireUniqueNames: true,
+		UpdateScripts:      *update,
 	})
 }

@@ -34,6 +34,8 @@ func commands() map[string]command {
 		// jenkins job JOB: a job; returns once the agent has seen it.
 		// jenkins finish JOB RESULT [FILE…]: a build that archives files, which ends at once.
 		"jenkins": jenkinsCommand,
+		// expand FILE: fills in $LISTEN, the agent's address, in a configuration.
+		"expand": expandCommand,
 		// certificate: tls.crt and tls.key for this machine.
 		"certificate": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(writeCertificate(ts.Getenv("WORK"))) },
 		// save FILE: a pipeline.
@@ -74,6 +76,12 @@ func agentCommand(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("usage: agent start|stop|kill")
 	}
+}
+
+func expandCommand(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := worldOf(ts).expand(ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 func jenkinsCommand(ts *testscript.TestScript, _ bool, args []string) {

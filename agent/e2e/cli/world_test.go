@@ -52,28 +52,35 @@ type process struct {
 	ended chan error
 }
 
-// startAgent runs `gennaker serve` with a configuration, in which $LISTEN, $JENKINS_URL and $JENKINS_TOKEN are replaced.
-func (w *world) startAgent(config string) error {
-	listen := "127.0.0.1:0"
+// expand fills in $LISTEN, the address of the agent or a free one, $JENKINS_URL and $JENKINS_TOKEN.
+func (w *world) expand(config string) (string, error) {
+	known := map[string]string{"LISTEN": "127.0.0.1:0"}
 	if w.url != "" {
 		earlier, err := url.Parse(w.url)
 		if err != nil {
-			return err
+			return "", err
 		}
-		listen = earlier.Host
+		known["LISTEN"] = earlier.Host
 	}
+	if w.jenkins != nil {
+		known["JENKINS_URL"], known["JENKINS_TOKEN"] = w.jenkins.URL, w.jenkins.Admin.Token
+	}
+	var unknown error
 	text := os.Expand(config, func(name string) string {
-		switch {
-		case name == "LISTEN":
-			return listen
-		case name == "JENKINS_URL" && w.jenkins != nil:
-			return w.jenkins.URL
-		case name == "JENKINS_TOKEN" && w.jenkins != nil:
-			return w.jenkins.Admin.Token
-		default:
-			return "$" + name
+		if _, ok := known[name]; !ok {
+			unknown = fmt.Errorf("$%s is not known", name)
 		}
+		return known[name]
 	})
+	return text, unknown
+}
+
+// startAgent runs `gennaker serve` with a configuration, which is expanded.
+func (w *world) startAgent(config string) error {
+	text, err := w.expand(config)
+	if err != nil {
+		return err
+	}
 	file := filepath.Join(w.folder, "expanded.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// cancelTimeout bounds the cancellation after an interrupt.
+	// cancelTimeout bounds the cancellation after an interrupt, and how long a start may take until it can be canceled.
 	cancelTimeout = 10 * time.Second
 	// maxProperties is the largest property file, in bytes.
 	maxProperties = 1 << 20
@@ -84,7 +84,10 @@ func (f *triggerFlags) run(cmd *cobra.Command) error {
 	}
 	defer agent.Close()
 	ctx := cmd.Context()
-	id, err := agent.Start(ctx, f.application, f.pipeline, trigger)
+	// An interrupted start may be one that has happened: only its answer says what to cancel, or what goes on.
+	starting, stop := outlive(ctx, cancelTimeout)
+	defer stop()
+	id, err := agent.Start(starting, f.application, f.pipeline, trigger)
 	if ctx.Err() != nil && id == "" {
 		return fmt.Errorf("interrupted; pipeline %q of application %q may have been started", f.pipeline, f.application)
 	}
@@ -134,6 +137,13 @@ func (f *triggerFlags) await(ctx context.Context, cmd *cobra.Command, agent *cli
 	default:
 		return fmt.Errorf("follow execution %s, which goes on: %w", id, err)
 	}
+}
+
+// outlive is a context that ends some time after another one.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(by, cancel) })
+	return longer, func() { stop(); cancel() }
 }
 
 // interrupted cancels the execution that an interrupted command was waiting for.
