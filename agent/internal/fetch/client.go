@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/outbound"
 )
 
 const (
@@ -122,6 +124,9 @@ func (c *client) send(ctx context.Context, target *url.URL, r request) (*http.Re
 		c.authorize(out)
 	}
 	response, err := c.transport.RoundTrip(out)
+	if denied := (*outbound.DeniedError)(nil); errors.As(err, &denied) {
+		return nil, deniedError(c.account, http.MethodGet, target, denied)
+	}
 	if err != nil {
 		return nil, networkError(ctx, http.MethodGet, target, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
+	"github.com/gennaker/gennaker/agent/internal/outbound"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -93,10 +94,6 @@ const checkReference = "Check the account's base URL or the artifact's reference
 
 // networkError describes a request that got no answer, or half of one.
 func networkError(ctx context.Context, method string, target *url.URL, err error) *Error {
-	var denied *deniedError
-	if errors.As(err, &denied) {
-		return &Error{Problem: fmt.Sprintf("%s %s: %v", method, target.Host, denied), Advice: denied.advice(), Status: http.StatusForbidden, Err: err}
-	}
 	e := &Error{Problem: fmt.Sprintf("%s %s: %s", method, target.Host, networkReason(ctx, err)), Err: err, Retryable: true, Status: http.StatusBadGateway}
 	var dns *net.DNSError
 	switch {
@@ -109,6 +106,14 @@ func networkError(ctx context.Context, method string, target *url.URL, err error
 		e.Retryable, e.Advice = false, "Check the host's certificate"
 	}
 	return e
+}
+
+// deniedError describes a request that the account does not allow.
+func deniedError(account, method string, target *url.URL, err *outbound.DeniedError) *Error {
+	return &Error{
+		Problem: fmt.Sprintf("%s %s: %v", method, target.Host, err), Status: http.StatusForbidden, Err: err,
+		Advice: fmt.Sprintf("Set allowPrivateAddresses on the artifact account %q if that is meant", account),
+	}
 }
 
 // networkReason keeps the innermost text: the outer ones repeat the URL, query and all.

@@ -132,7 +132,7 @@ func (s *Set) add(name string, fetcher Fetcher, types ...string) {
 }
 
 func (s *Set) client(name string, access Access, limits Limits, config *tls.Config) *client {
-	transport := newTransport(name, access, config)
+	transport := newTransport(access, config)
 	s.transports = append(s.transports, transport)
 	return &client{account: name, access: access, limits: limits, transport: transport}
 }

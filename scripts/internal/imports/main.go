@@ -21,7 +21,7 @@ var layers = map[string]int{
 	"api/spinnaker": 0, "agent/spel": 0, "jenkins/properties": 0, "plugins/proto": 0,
 	"jenkins": 1, "plugins/wire": 1, "plugins/internal/manifest": 1, "api/client": 1,
 	"agent/internal/config": 1, "agent/internal/telemetry": 1, "agent/internal/artifact": 1,
-	"agent/internal/trigger": 1, "agent/internal/engine": 1,
+	"agent/internal/trigger": 1, "agent/internal/engine": 1, "agent/internal/outbound": 1,
 	"jenkins/poll": 2, "plugins/sdk": 2, "plugins/internal/kube": 2, "api/gate": 2, "api/echo": 2, "api/igor": 2,
 	"agent/internal/store": 2,
 	"plugins/stage-":       3, "agent/internal/store/sqlite": 3, "agent/internal/store/postgres": 3,
