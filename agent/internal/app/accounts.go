@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
@@ -32,11 +33,26 @@ func (a accounts) settings(name string) (map[string]any, bool) {
 		if k.Name != name {
 			continue
 		}
-		return map[string]any{"name": k.Name, "kubeconfigFile": k.KubeconfigFile, "kubeconfigContents": k.KubeconfigContents.Reveal(),
-			"context": k.Context, "serviceAccount": k.ServiceAccount, "namespaces": k.Namespaces, "omitNamespaces": k.OmitNamespaces,
-			"defaultNamespace": k.DefaultNamespace, "allowExec": k.AllowExec, "removedApis": k.RemovedAPIs}, true
+		return kubernetesSettings(k), true
 	}
 	return nil, false
+}
+
+// kubernetesSettings are an account's settings under the names that the deploy plugin knows; those that are not set are
+// left out.
+func kubernetesSettings(k config.Kubernetes) map[string]any {
+	settings := map[string]any{"name": k.Name, "kubeconfigFile": k.KubeconfigFile, "kubeconfigContents": k.KubeconfigContents.Reveal(),
+		"context": k.Context, "serviceAccount": k.ServiceAccount, "namespaces": k.Namespaces, "omitNamespaces": k.OmitNamespaces,
+		"customResources": k.CustomResources, "kubectlRequestTimeoutSeconds": k.KubectlRequestTimeoutSeconds,
+		"defaultNamespace": k.DefaultNamespace, "allowExec": k.AllowExec, "removedApis": k.RemovedAPIs,
+		"dockerImageBinding": k.DockerImageBinding, "managedBySuffix": k.ManagedBySuffix}
+	if k.MaxVersionHistory > 0 {
+		settings["maxVersionHistory"] = k.MaxVersionHistory
+	}
+	if k.ApplyAppLabels != nil {
+		settings["applyAppLabels"] = *k.ApplyAppLabels
+	}
+	return settings
 }
 
 // Credentials lists the deployment accounts without secrets.
@@ -46,7 +62,7 @@ func (a accounts) Credentials() []map[string]any {
 	list := make([]map[string]any, 0, len(a.kubernetes))
 	for _, k := range a.kubernetes {
 		list = append(list, map[string]any{"name": k.Name, "accountId": k.Name, "type": "kubernetes", "cloudProvider": "kubernetes",
-			"environment": k.Name, "accountType": k.Name, "authorized": true, "primaryAccount": false,
+			"environment": cmp.Or(k.Environment, k.Name), "accountType": cmp.Or(k.AccountType, k.Name), "authorized": true, "primaryAccount": false,
 			"challengeDestructiveActions": false, "requiredGroupMembership": []string{}, "permissions": map[string]any{}})
 	}
 	return list

@@ -94,23 +94,6 @@ type Accounts[T any] struct {
 	Accounts []T `yaml:"accounts"`
 }
 
-// Kubernetes is a Kubernetes account (Clouddriver's kubernetes.accounts).
-type Kubernetes struct {
-	Name               string   `yaml:"name"`
-	KubeconfigFile     string   `yaml:"kubeconfigFile"`
-	KubeconfigContents Secret   `yaml:"kubeconfigContents"`
-	Context            string   `yaml:"context"`
-	ServiceAccount     bool     `yaml:"serviceAccount"`
-	Namespaces         []string `yaml:"namespaces"`
-	OmitNamespaces     []string `yaml:"omitNamespaces"`
-	// DefaultNamespace is where manifests without a namespace go; empty means the context's.
-	DefaultNamespace string `yaml:"defaultNamespace"`
-	// AllowExec lets kubeconfigs run credential programs.
-	AllowExec bool `yaml:"allowExec"`
-	// RemovedAPIs is what to do with objects of API versions that the cluster no longer serves: fail, convert, off.
-	RemovedAPIs string `yaml:"removedApis"`
-}
-
 // Artifacts are the accounts that artifacts are fetched with (Clouddriver's artifacts).
 type Artifacts struct {
 	GitHub Accounts[GitHub] `yaml:"github"`

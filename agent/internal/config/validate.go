@@ -118,17 +118,6 @@ func (j Jenkins) validate() []error {
 	return errs
 }
 
-func (k Kubernetes) validate(path string) []error {
-	var errs []error
-	if len(k.Namespaces) > 0 && len(k.OmitNamespaces) > 0 {
-		errs = append(errs, fmt.Errorf("%s: At most one of 'namespaces' and 'omitNamespaces' can be specified", path))
-	}
-	if !slices.Contains([]string{"", "fail", "convert", "off"}, k.RemovedAPIs) {
-		errs = append(errs, fmt.Errorf("%s.removedApis: found %q, expected fail, convert or off", path, k.RemovedAPIs))
-	}
-	return errs
-}
-
 func (p Plugin) validate(path string) []error {
 	var errs []error
 	if p.Path == "" {
