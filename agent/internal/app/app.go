@@ -24,6 +24,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/stage"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/upkeep"
 	"github.com/gennaker/gennaker/agent/internal/telemetry"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/agent/spel"
@@ -199,7 +200,9 @@ func (a *agent) run(ctx context.Context, stdout io.Writer) error {
 	})
 	group.Go(func() error { return a.inbox.Run(ctx) })
 	group.Go(func() error { return a.masters.Run(ctx) })
-	group.Go(func() error { return a.collectBlobs(ctx) })
+	group.Go(func() error {
+		return upkeep.New(upkeep.Options{Store: a.store, Retention: a.config.Store.Retention, Log: a.log}).Run(ctx)
+	})
 	a.log.Info("gennaker is serving", "version", a.version, "url", a.server.URL(), "store", a.config.Store.Path,
 		"masters", a.masters.Masters())
 	if _, err := fmt.Fprintln(stdout, a.server.URL()); err != nil {

@@ -55,7 +55,24 @@ type Token struct {
 // Store is where everything is kept.
 type Store struct {
 	// Path of the SQLite database.
-	Path string `yaml:"path"`
+	Path      string    `yaml:"path"`
+	Retention Retention `yaml:"retention"`
+}
+
+// Retention says how long what is over is kept. Without an age or number, it is kept for ever.
+type Retention struct {
+	// Executions is the age, counted from their build time, from which on finished executions are deleted, with all that is
+	// theirs.
+	Executions Duration `yaml:"executions"`
+	// MaxPerPipeline is how many executions of each pipeline are kept, MinPerPipeline how many of the newest whatever their
+	// age.
+	MaxPerPipeline int `yaml:"maxPerPipeline"`
+	MinPerPipeline int `yaml:"minPerPipeline"`
+	// StageLogs is the age of log lines of finished executions, Events that of builds, webhooks and other events with their
+	// verdicts, Audit that of audit rows.
+	StageLogs Duration `yaml:"stageLogs"`
+	Events    Duration `yaml:"events"`
+	Audit     Duration `yaml:"audit"`
 }
 
 // Log is the agent's log.
@@ -185,7 +202,7 @@ type ExecutionWindow struct {
 func Default() Config {
 	return Config{
 		Server: Server{Listen: "127.0.0.1:8084", MaxBody: 10 << 20},
-		Store:  Store{Path: "gennaker.db"},
+		Store:  Store{Path: "gennaker.db", Retention: Retention{MinPerPipeline: 5}},
 		Log:    Log{Level: "info"},
 		Runner: Runner{Parallel: 32},
 		Tasks:  Tasks{ExecutionWindow{Timezone: "America/Los_Angeles"}},

@@ -70,8 +70,22 @@ func TestGood(t *testing.T) {
 	if !c.Server.TLS.Proxy {
 		t.Error("tls: proxy was not understood")
 	}
-	if c.Runner != Default().Runner || c.Store != Default().Store {
+	const day = Duration(24 * time.Hour)
+	retention := Retention{Executions: 90 * day, MaxPerPipeline: 1000, MinPerPipeline: 5, StageLogs: 30 * day, Events: 90 * day, Audit: 365 * day}
+	if c.Store.Retention != retention {
+		t.Errorf("retention is %+v, want %+v", c.Store.Retention, retention)
+	}
+	if c.Runner != Default().Runner || c.Store.Path != Default().Store.Path {
 		t.Errorf("what the file does not say is not the default: %+v", c)
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{"1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "0d": 0,
+		"d": 0, "1.5d": 0, "1d12h": 0, "99999999999d": 0, "1": 0, "": 0} {
+		if got, err := parseDuration(text); got != want || (err == nil) != (want != 0 || text == "0d") {
+			t.Errorf("parseDuration(%q) = %v, %v; want %v", text, got, err, want)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ var scopes = [...]string{"read", "trigger", "write"}
 func (c Config) Validate() error {
 	var errs []error
 	errs = append(errs, c.Server.validate()...)
+	errs = append(errs, c.Store.Retention.validate()...)
 	errs = append(errs, c.Jenkins.validate()...)
 	errs = append(errs, unique("kubernetes.accounts", c.Kubernetes.Accounts, func(a Kubernetes) string { return a.Name })...)
 	for i, account := range c.Kubernetes.Accounts {
@@ -100,6 +101,30 @@ func (s Server) Loopback() (bool, error) {
 	}
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.IsLoopback(), nil
+}
+
+// shortestRetention keeps builds and starts known as long as anybody may report them twice.
+const shortestRetention = 24 * time.Hour
+
+func (r Retention) validate() []error {
+	var errs []error
+	ages := []struct {
+		key string
+		age Duration
+	}{{"executions", r.Executions}, {"stageLogs", r.StageLogs}, {"events", r.Events}, {"audit", r.Audit}}
+	for _, a := range ages {
+		if a.age != 0 && time.Duration(a.age) < shortestRetention {
+			errs = append(errs, fmt.Errorf("store.retention.%s: found %s, expected at least 1d", a.key, time.Duration(a.age)))
+		}
+	}
+	if r.MinPerPipeline < 0 {
+		errs = append(errs, fmt.Errorf("store.retention.minPerPipeline: found %d, expected 0 or more", r.MinPerPipeline))
+	}
+	if least := max(r.MinPerPipeline, 1); r.MaxPerPipeline != 0 && r.MaxPerPipeline < least {
+		errs = append(errs, fmt.Errorf("store.retention.maxPerPipeline: found %d, expected at least %d (1, and minPerPipeline)",
+			r.MaxPerPipeline, least))
+	}
+	return errs
 }
 
 func (j Jenkins) validate() []error {

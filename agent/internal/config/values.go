@@ -4,23 +4,40 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Duration is a time span written as in Go: 10s, 5m, 1h30m.
+// Duration is a time span written as in Go (10s, 5m, 1h30m), or as a number of days of 24 hours (90d).
 type Duration time.Duration
 
 // UnmarshalYAML reads a duration and names the line of one that is none.
 func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
-	parsed, err := time.ParseDuration(node.Value)
+	parsed, err := parseDuration(node.Value)
 	if err != nil || parsed <= 0 {
-		return fmt.Errorf("line %d: found %q, expected a duration above zero such as 10s, 5m or 1h30m", node.Line, node.Value)
+		return fmt.Errorf("line %d: found %q, expected a duration above zero such as 10s, 5m, 1h30m or 90d", node.Line, node.Value)
 	}
 	*d = Duration(parsed)
 	return nil
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	number, isDays := strings.CutSuffix(text, "d")
+	if !isDays {
+		return time.ParseDuration(text)
+	}
+	const (
+		day     = 24 * time.Hour
+		longest = 100 * 366 // a century
+	)
+	days, err := strconv.Atoi(number)
+	if err != nil || days > longest {
+		return 0, fmt.Errorf("%q is no number of days", number)
+	}
+	return time.Duration(days) * day, nil
 }
 
 // Or returns the duration, or otherwise where none is set.

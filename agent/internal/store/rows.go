@@ -167,3 +167,29 @@ type BlobRef struct {
 	// Attempt is the stage attempt whose upload this is until its result commits; 0 afterwards.
 	Attempt int
 }
+
+// ExecutionRetention says which finished executions are kept. The zero value keeps all of them. Executions belong together
+// by their pipeline configuration, those without one (tasks) by their type, application and name.
+type ExecutionRetention struct {
+	// Before is the build time from which on executions are kept; zero keeps them whatever their age.
+	Before time.Time
+	// Newest is how many of the newest executions of a pipeline are kept whatever their age.
+	Newest int
+	// Max is how many executions of a pipeline are kept at most, the newest first; 0 means any number.
+	Max int
+}
+
+// Aged is a kind of rows that are deleted by their age.
+type Aged string
+
+// The kinds.
+const (
+	// AgedEvents are accepted events with their verdicts, but for those that a candidate is about.
+	AgedEvents Aged = "events"
+	// AgedStarts are the keys of starts, which keep a start from happening twice.
+	AgedStarts Aged = "starts"
+	// AgedStageLogs are the log lines of stages of finished executions.
+	AgedStageLogs Aged = "stage logs"
+	// AgedAudit are audit rows.
+	AgedAudit Aged = "audit rows"
+)

@@ -73,6 +73,8 @@ type Reader interface {
 	Executions(query ExecutionQuery) ([]*spinnaker.Execution, error)
 	// ExecutionByCorrelation finds the oldest execution with that correlationId in its trigger.
 	ExecutionByCorrelation(correlationID string) (id string, err error)
+	// ExpiredExecutions returns up to limit finished executions that a retention does not keep, the oldest first.
+	ExpiredExecutions(keep ExecutionRetention, limit int) (ids []string, err error)
 	// Slots returns the unfinished executions of a pipeline configuration, oldest first.
 	Slots(pipelineConfigID string) ([]Slot, error)
 	// ExecutionEvents returns the events of an execution that no Advance has consumed, oldest first.
@@ -172,6 +174,10 @@ type Tx interface {
 	ReleaseLease(name, incarnation string) error
 
 	AddAudit(AuditRow) error
+
+	// DeleteAged deletes up to limit rows of a kind that were written before a time, the oldest first, and says how many.
+	// A kind that is not one of the constants is an error.
+	DeleteAged(kind Aged, before time.Time, limit int) (int, error)
 
 	// MoveBlobRefs gives all references of one owner to another; ReleaseBlobs drops an owner's.
 	MoveBlobRefs(from, to BlobRef) error

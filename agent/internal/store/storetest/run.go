@@ -25,6 +25,7 @@ func Run(t *testing.T, open Open) {
 		"Inbox":      inboxTests(),
 		"Access":     accessTests(),
 		"Blobs":      blobTests(),
+		"Retention":  retentionTests(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
