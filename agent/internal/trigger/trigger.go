@@ -12,6 +12,9 @@ import (
 const (
 	Build   = "build"
 	Webhook = "webhook"
+	Docker  = "docker"
+	HelmOCI = "helm/oci"
+	Helm    = "helm"
 	Manual  = "manual"
 )
 
@@ -25,6 +28,9 @@ type Event struct {
 	Name   string `json:"name,omitempty"`
 	// Build is what Jenkins says of a finished build.
 	Build *BuildInfo `json:"build,omitempty"`
+	// Image is a tag in a registry, Chart a version of a chart in a Helm repository; Source is the account.
+	Image *Image `json:"image,omitempty"`
+	Chart *Chart `json:"chart,omitempty"`
 	// Payload is a webhook's whole body.
 	Payload map[string]any `json:"payload,omitempty"`
 }
@@ -88,13 +94,23 @@ func KeyOf(t spinnaker.Trigger) (key Key, ok bool) {
 		return Key{Build, t.Text("master"), t.Text("job")}, true
 	case "webhook":
 		return Key{Webhook, t.Text("source"), ""}, true
+	case Docker, HelmOCI:
+		key = Key{t.Type(), t.Text("account"), t.Text("repository")}
+		return key, key.Source != "" && key.Name != ""
+	case Helm:
+		return Key{Helm, t.Text("account"), ""}, t.Text("account") != ""
 	default:
 		return Key{}, false
 	}
 }
 
 // Key returns the key of the triggers that could mean the event.
-func (e Event) Key() Key { return Key{e.Type, e.Source, e.Name} }
+func (e Event) Key() Key {
+	if e.Type == Helm {
+		return Key{Helm, e.Source, ""}
+	}
+	return Key{e.Type, e.Source, e.Name}
+}
 
 // Match decides on one enabled trigger of a pipeline whose key is the event's. facts may be nil at first; when the
 // answer is NeedsFacts, ask again with them.
@@ -104,6 +120,10 @@ func Match(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts 
 		return matchBuild(pipeline, t, event, facts)
 	case Webhook:
 		return matchWebhook(pipeline, t, event)
+	case Docker, HelmOCI:
+		return matchImage(pipeline, t, event)
+	case Helm:
+		return matchChart(pipeline, t, event)
 	default:
 		return ignored("no trigger rule for events of type %q", event.Type)
 	}

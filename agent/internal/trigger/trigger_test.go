@@ -96,6 +96,9 @@ func TestKeyOf(t *testing.T) {
 	}{
 		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a/job/b"}, Key{Build, "ci", "a/job/b"}, true},
 		{spinnaker.Trigger{"type": "webhook", "source": "bot"}, Key{Webhook, "bot", ""}, true},
+		{spinnaker.Trigger{"type": "docker", "account": "hub", "repository": "team/cart"}, Key{Docker, "hub", "team/cart"}, true},
+		{spinnaker.Trigger{"type": "helm/oci", "account": "hub", "repository": "team/chart"}, Key{HelmOCI, "hub", "team/chart"}, true},
+		{spinnaker.Trigger{"type": "helm", "account": "charts"}, Key{Helm, "charts", ""}, true},
 		{spinnaker.Trigger{"type": "cron"}, Key{}, false},
 		{spinnaker.Trigger{}, Key{}, false},
 	} {
