@@ -34,6 +34,9 @@ func (t *turn) noSlot() (full bool, waiting int, err error) {
 	if most == 0 {
 		return false, 0, nil
 	}
+	if err := t.tx.LockSlots(t.ex.PipelineConfigID, true); err != nil {
+		return false, 0, err
+	}
 	taken, parked, err := t.slots()
 	return taken >= most, len(parked), err
 }
@@ -58,12 +61,16 @@ func (t *turn) releaseSlot() error {
 	if t.ex.PipelineConfigID == "" {
 		return nil
 	}
+	most := limit(t.ex.Execution)
+	if err := t.tx.LockSlots(t.ex.PipelineConfigID, most > 0); err != nil {
+		return err
+	}
 	taken, parked, err := t.slots()
 	if err != nil || len(parked) == 0 {
 		return err
 	}
 	free := len(parked)
-	if most := limit(t.ex.Execution); most > 0 {
+	if most > 0 {
 		free = min(free, max(0, most-taken))
 	}
 	if free == 0 {

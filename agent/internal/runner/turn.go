@@ -76,9 +76,9 @@ func (t *turn) play(executionID string, ended *step) error {
 	if err != nil {
 		return err
 	}
-	var last int64
+	var consumed []int64
 	for i, event := range events {
-		last = max(last, event.ID)
+		consumed = append(consumed, event.ID)
 		if event.Kind == engine.EventRestart {
 			if err := t.admitRestart(&events[i]); err != nil {
 				return err
@@ -99,10 +99,8 @@ func (t *turn) play(executionID string, ended *step) error {
 	if err := t.save(); err != nil {
 		return err
 	}
-	if last != 0 {
-		if err := t.tx.ConsumeExecutionEvents(executionID, last); err != nil {
-			return err
-		}
+	if err := t.tx.ConsumeExecutionEvents(executionID, consumed); err != nil {
+		return err
 	}
 	return t.claimDue()
 }

@@ -19,6 +19,9 @@ var ErrStale = errors.New("no longer the holder")
 // ErrExists is returned by a Tx when a row with that key is there already.
 var ErrExists = errors.New("exists already")
 
+// ErrHeld is returned by a Tx when another transaction is at an execution.
+var ErrHeld = errors.New("held by another transaction")
+
 // ErrTooLarge is returned for a body over the limit.
 var ErrTooLarge = errors.New("too large")
 
@@ -52,6 +55,9 @@ type Store interface {
 
 // Reader reads one consistent state.
 type Reader interface {
+	// Now is the database's time, the same during the whole transaction.
+	Now() time.Time
+
 	// Application returns the attributes of the application of that name (case ignored).
 	Application(name string) (spinnaker.Application, error)
 	// Applications returns all, by name.
@@ -112,11 +118,11 @@ type Reader interface {
 	Audit(limit int) ([]AuditRow, error)
 }
 
-// Tx reads and writes inside one transaction.
+// Tx reads and writes inside one transaction. What it decides by stays as it is until it ends: an execution, candidate,
+// pipeline or application that was read by its id, an id that was looked for by its correlation, and the slots of a
+// pipeline after LockSlots. Other reads may see what others commit meanwhile.
 type Tx interface {
 	Reader
-	// Now is the database's time, the same during the whole transaction.
-	Now() time.Time
 
 	PutApplication(spinnaker.Application) error
 	// DeleteApplication deletes an application and its pipelines; absent is no error.
@@ -127,6 +133,11 @@ type Tx interface {
 	// DeletePipeline deletes a configuration; its history stays. Absent is no error.
 	DeletePipeline(id string) error
 
+	// TryExecution is Execution, but for an execution that another transaction is at: that one is ErrHeld at once.
+	TryExecution(id string) (*engine.Execution, error)
+	// LockSlots, before Slots, has transactions that decide by the slots of a pipeline configuration take turns until they
+	// end. Those that let every waiting execution start need not be the only one: they wait for one that is.
+	LockSlots(pipelineConfigID string, only bool) error
 	// SaveExecution writes what differs from the stored execution, its stages and their work. A new id inserts. Claims
 	// stay what they are; a stage that is no longer in the execution goes with its log and references.
 	SaveExecution(*engine.Execution) error
@@ -134,8 +145,8 @@ type Tx interface {
 	DeleteExecution(id string) error
 	// AddExecutionEvent stores an event of an execution and makes the execution pending. The event gets its id.
 	AddExecutionEvent(executionID string, event engine.Event) error
-	// ConsumeExecutionEvents deletes the execution's events up to and with the id.
-	ConsumeExecutionEvents(executionID string, upTo int64) error
+	// ConsumeExecutionEvents deletes events of the execution by their ids.
+	ConsumeExecutionEvents(executionID string, ids []int64) error
 	// AppendStageLog adds lines to a stage's log.
 	AppendStageLog(executionID, stageID string, lines []LogLine) error
 

@@ -9,7 +9,12 @@ import (
 	"net/url"
 
 	"modernc.org/sqlite"
+
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 )
+
+// dialect is what SQLite says in its own way. One writer needs no locks.
+var dialect = rows.Dialect{Among: "%s IN (SELECT value FROM json_each(%s))", RowID: "rowid"}
 
 // pragma is a setting and what reading it back must give.
 type pragma struct{ name, value string }
@@ -122,8 +127,8 @@ func (c *conn) forgetOne() error {
 	return nil
 }
 
-// exec runs a statement and returns how many rows it changed.
-func (c *conn) exec(query string, args ...any) (int64, error) {
+// Exec runs a statement and returns how many rows it changed.
+func (c *conn) Exec(query string, args ...any) (int64, error) {
 	stmt, err := c.prepared(query)
 	if err != nil {
 		return 0, explain(err)
@@ -135,14 +140,29 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-func (c *conn) query(query string, args ...any) (*sql.Rows, error) {
+// Queue implements rows.Conn: nothing is gained by waiting.
+func (c *conn) Queue(query string, args ...any) error {
+	_, err := c.Exec(query, args...)
+	return err
+}
+
+// Query implements rows.Conn.
+func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 	stmt, err := c.prepared(query)
 	if err != nil {
 		return nil, explain(err)
 	}
-	rows, err := stmt.Query(args...)
-	return rows, explain(err)
+	found, err := stmt.Query(args...)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return explained{found}, nil
 }
+
+// explained are rows whose errors say what they mean.
+type explained struct{ *sql.Rows }
+
+func (e explained) Err() error { return explain(e.Rows.Err()) }
 
 func (c *conn) close() error {
 	var errs []error

@@ -6,8 +6,6 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/gennaker/gennaker/agent/internal/store"
 )
 
 // ErrClosed is returned by a Store that was closed.
@@ -15,9 +13,6 @@ var ErrClosed = errors.New("the store is closed")
 
 // errAborted is what the writer sees of an update that panicked or ended its goroutine.
 var errAborted = errors.New("the update did not return")
-
-// errOver is returned by a transaction or reader that is used after its function has returned.
-var errOver = errors.New("transaction used after its function returned")
 
 // explain adds to an error of SQLite what it means to the person who reads it.
 func explain(err error) error {
@@ -41,9 +36,3 @@ func explain(err error) error {
 		return err
 	}
 }
-
-// notFound is store.ErrNotFound with what was looked for.
-func notFound(what, name string) error { return fmt.Errorf("%s %q: %w", what, name, store.ErrNotFound) }
-
-// exists is store.ErrExists with what is there already.
-func exists(what, name string) error { return fmt.Errorf("%s %q: %w", what, name, store.ErrExists) }

@@ -25,8 +25,8 @@ func (s *Store) AwaitQueue(ctx context.Context, waiting int) {
 // pragma sets a pragma of the writer's connection.
 func (s *Store) pragma(tb testing.TB, text string) {
 	tb.Helper()
-	err := s.Update(tb.Context(), func(t store.Tx) error {
-		_, err := t.(*tx).exec("PRAGMA " + text)
+	err := s.Update(tb.Context(), func(store.Tx) error {
+		_, err := s.writer.Exec("PRAGMA " + text)
 		return err
 	})
 	if err != nil {
@@ -38,11 +38,9 @@ func (s *Store) pragma(tb testing.TB, text string) {
 func (s *Store) LimitPages(tb testing.TB, more int) (restore func()) {
 	tb.Helper()
 	var present int
-	err := s.View(tb.Context(), func(r store.Reader) (err error) {
-		present, err = one(&r.(*reader).scope, nil, scanned[int], "PRAGMA page_count")
-		return err
-	})
-	if err != nil {
+	c := <-s.readers.idle
+	defer func() { s.readers.idle <- c }()
+	if err := c.sql.QueryRowContext(tb.Context(), "PRAGMA page_count").Scan(&present); err != nil {
 		tb.Fatal(err)
 	}
 	s.pragma(tb, fmt.Sprint("max_page_count = ", present+more))

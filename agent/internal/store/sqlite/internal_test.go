@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -47,7 +49,7 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	for i := range cap(s.readers.idle) {
 		c := <-s.readers.idle
 		check(fmt.Sprint("reader ", i), c, "1")
-		if _, err := c.exec("DELETE FROM audit"); err == nil {
+		if _, err := c.Exec("DELETE FROM audit"); err == nil {
 			t.Error("a reader could write")
 		}
 		s.readers.idle <- c
@@ -56,23 +58,16 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 
 func TestPreparedStatementsAreBounded(t *testing.T) {
 	s := openHere(t)
-	err := s.View(t.Context(), func(r store.Reader) error {
-		for i := range 2 * maxStatements {
-			found, err := list(&r.(*reader).scope, scanned[int], fmt.Sprint("SELECT ", i))
-			if err != nil {
-				return err
-			}
-			if len(found) != 1 || found[0] != i {
-				t.Errorf("SELECT %d gave %v", i, found)
-			}
+	c := <-s.readers.idle
+	defer func() { s.readers.idle <- c }()
+	for i := range 2 * maxStatements {
+		found := lines(t, c, fmt.Sprint("SELECT ", i))
+		if len(found) != 1 || found[0] != fmt.Sprint(i) {
+			t.Errorf("SELECT %d gave %v", i, found)
 		}
-		if n := len(r.(*reader).conn.stmts); n > maxStatements {
-			t.Errorf("%d statements are prepared, at most %d should be", n, maxStatements)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+	}
+	if n := len(c.stmts); n > maxStatements {
+		t.Errorf("%d statements are prepared, at most %d should be", n, maxStatements)
 	}
 }
 
@@ -137,24 +132,26 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// changes is how many rows a connection has changed in its life.
+func changes(t *testing.T, c *conn) (n int) {
+	t.Helper()
+	if err := c.sql.QueryRowContext(t.Context(), "SELECT total_changes()").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // written runs a change and returns how many rows it wrote.
 func written(t *testing.T, s *Store, change func(store.Tx) error) int {
 	t.Helper()
 	rows := 0
 	err := s.Update(t.Context(), func(update store.Tx) error {
-		count := func() (n int, err error) {
-			return one(&update.(*tx).scope, nil, scanned[int], "SELECT total_changes()")
-		}
-		before, err := count()
-		if err != nil {
-			return err
-		}
+		before := changes(t, s.writer)
 		if err := change(update); err != nil {
 			return err
 		}
-		after, err := count()
-		rows = after - before
-		return err
+		rows = changes(t, s.writer) - before
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -210,21 +207,56 @@ func TestSavingWritesWhatDiffers(t *testing.T) {
 	}
 }
 
-// plan is how SQLite runs a statement.
-func plan(t *testing.T, s *Store, statement string, args ...any) string {
+// lines are what the last column of a query holds.
+func lines(t *testing.T, c *conn, query string, args ...any) (out []string) {
 	t.Helper()
-	var lines []string
-	err := s.View(t.Context(), func(r store.Reader) (err error) {
-		lines, err = list(&r.(*reader).scope, func(rows *sql.Rows) (line string, err error) {
-			var id, parent, unused int
-			return line, rows.Scan(&id, &parent, &unused, &line)
-		}, "EXPLAIN QUERY PLAN "+statement, args...)
-		return err
-	})
+	found, err := c.sql.QueryContext(t.Context(), query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(lines, "\n")
+	defer found.Close()
+	columns, err := found.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	into := make([]any, len(columns))
+	for i := range into {
+		into[i] = new(string)
+	}
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, *into[len(into)-1].(*string))
+	}
+	if err := found.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// recorder notes how SQLite runs the queries that go through it.
+type recorder struct {
+	*conn
+	t     *testing.T
+	plans []string
+}
+
+func (r *recorder) Query(query string, args ...any) (rows.Rows, error) {
+	r.plans = append(r.plans, strings.Join(lines(r.t, r.conn, "EXPLAIN QUERY PLAN "+query, args...), "\n"))
+	return r.conn.Query(query, args...)
+}
+
+// plans are how SQLite runs the queries of a read.
+func plans[T any](t *testing.T, s *Store, read func(store.Reader) (T, error)) []string {
+	t.Helper()
+	c := <-s.readers.idle
+	defer func() { s.readers.idle <- c }()
+	r := &recorder{conn: c, t: t}
+	if _, err := read(rows.NewReader(t.Context(), r, dialect, time.Now())); err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return r.plans
 }
 
 func TestListsUseAnIndexInItsOrder(t *testing.T) {
@@ -243,11 +275,7 @@ func TestListsUseAnIndexInItsOrder(t *testing.T) {
 		{"execution_unfinished", store.ExecutionQuery{Application: "shop", Statuses: []spinnaker.Status{spinnaker.Running}}},
 	}
 	for _, c := range cases {
-		statement, args, err := selection(c.query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := plan(t, s, statement, args...)
+		found := plans(t, s, func(r store.Reader) ([]*spinnaker.Execution, error) { return r.Executions(c.query) })[0]
 		if !strings.Contains(found, " "+c.index+" ") && !strings.HasSuffix(found, " "+c.index) {
 			t.Errorf("%+v: expected index %s, found\n%s", c.query, c.index, found)
 		}
@@ -259,19 +287,16 @@ func TestListsUseAnIndexInItsOrder(t *testing.T) {
 
 func TestWorkIsFoundByIndex(t *testing.T) {
 	s := openHere(t)
-	cases := []struct {
-		index, statement string
-		args             []any
-	}{
-		{"stage_due", selectDueStages, []any{1, 1}},
-		{"stage_due", selectNextStage, nil},
-		{"candidate_due", selectNextCandidate, nil},
-		{"execution_slot", selectSlots, []any{"x"}},
-		{"execution_correlation", selectCorrelation, []any{"x"}},
-	}
-	for _, c := range cases {
-		if found := plan(t, s, c.statement, c.args...); !strings.Contains(found, " "+c.index) {
-			t.Errorf("%s: expected index %s, found\n%s", c.statement, c.index, found)
+	due := plans(t, s, func(r store.Reader) ([]store.StageRef, error) { return r.DueStages(time.Now(), 1) })
+	next := plans(t, s, store.Reader.NextDue)
+	slots := plans(t, s, func(r store.Reader) ([]store.Slot, error) { return r.Slots("x") })
+	correlation := plans(t, s, func(r store.Reader) (string, error) { return r.ExecutionByCorrelation("x") })
+	for i, c := range []struct{ index, plan string }{
+		{"stage_due", due[0]}, {"stage_due", next[0]}, {"candidate_due", next[1]}, {"execution_slot", slots[0]},
+		{"execution_correlation", correlation[0]},
+	} {
+		if !strings.Contains(c.plan, " "+c.index) {
+			t.Errorf("query %d: expected index %s, found\n%s", i, c.index, c.plan)
 		}
 	}
 }

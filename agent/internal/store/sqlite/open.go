@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 )
 
 // readers is how many reads run at once.
@@ -33,6 +34,7 @@ type Options struct {
 
 // Store keeps everything in one SQLite file.
 type Store struct {
+	rows.Bodies
 	path     string
 	log      *slog.Logger
 	now      func() time.Time
@@ -77,6 +79,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		updates: make(chan *update), due: make(chan struct{}, 1),
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	s.Bodies.Store = s
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -145,7 +148,7 @@ func (s *Store) bury(ctx context.Context) error {
 		for _, i := range dead {
 			s.log.Info("released what an earlier agent held", "incarnation", i.ID, "pid", i.PID, "renewed", i.RenewedAt)
 		}
-		_, err = t.(*tx).exec("DELETE FROM incarnation")
+		_, err = s.writer.Exec("DELETE FROM incarnation")
 		return err
 	})
 }
@@ -182,8 +185,8 @@ func (s *Store) Due() <-chan struct{} { return s.due }
 
 // Ping writes a row and waits until it is durable.
 func (s *Store) Ping(ctx context.Context) error {
-	err := s.Update(ctx, func(t store.Tx) error {
-		_, err := t.(*tx).exec("UPDATE counter SET value = value + 1 WHERE name = 'ping'")
+	err := s.Update(ctx, func(store.Tx) error {
+		_, err := s.writer.Exec("UPDATE counter SET value = value + 1 WHERE name = 'ping'")
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 )
 
 // pool holds the connections that read.
@@ -38,13 +39,6 @@ func (p *pool) close() error {
 	return errors.Join(append(errs, p.db.Close())...)
 }
 
-// reader reads one state of the store.
-type reader struct {
-	scope
-	// seen are the executions read so far, as they are stored. Only transactions keep them.
-	seen map[string]*executionRow
-}
-
 // View implements store.Store. ctx ends the wait for a connection, and the reading between two statements.
 func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
@@ -67,13 +61,13 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 }
 
 func (s *Store) view(ctx context.Context, c *conn, read func(store.Reader) error) (err error) {
-	if _, err := c.exec("BEGIN"); err != nil {
+	if _, err := c.Exec("BEGIN"); err != nil {
 		return fmt.Errorf("store %q: begin to read: %w", s.path, err)
 	}
-	r := &reader{scope: scope{conn: c, ctx: ctx}}
+	r := rows.NewReader(ctx, c, dialect, s.time())
 	defer func() {
-		r.over.Store(true)
-		if _, end := c.exec("ROLLBACK"); end != nil && err == nil {
+		r.End()
+		if _, end := c.Exec("ROLLBACK"); end != nil && err == nil {
 			err = fmt.Errorf("store %q: end reading: %w", s.path, end)
 		}
 	}()

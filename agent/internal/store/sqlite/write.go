@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 )
 
 // slowUpdate is how long an update may hold the writer before the log says so.
@@ -20,7 +21,7 @@ type update struct {
 }
 
 type turn struct {
-	tx  *tx
+	tx  *rows.Tx
 	err error
 }
 
@@ -58,10 +59,10 @@ func (s *Store) enqueue(ctx context.Context, u *update) error {
 }
 
 // run runs the function and hands the transaction back, also when the function panics or ends its goroutine.
-func (u *update) run(t *tx, change func(store.Tx) error) (err error) {
+func (u *update) run(t *rows.Tx, change func(store.Tx) error) (err error) {
 	err = errAborted
 	defer func() {
-		t.over.Store(true)
+		t.End()
 		u.ran <- err
 	}()
 	return change(t)
@@ -90,10 +91,10 @@ func (s *Store) commit(first *update) {
 	var err error
 	due := false
 	for u, ran := first, 1; u != nil && err == nil; ran++ {
-		var t *tx
+		var t *rows.Tx
 		if t, err = s.admit(u); t != nil {
 			members = append(members, u)
-			due = due || t.due
+			due = due || t.Due()
 		}
 		u = nil
 		if err == nil && ran < s.maxBatch {
@@ -101,7 +102,7 @@ func (s *Store) commit(first *update) {
 		}
 	}
 	if err == nil {
-		_, err = s.writer.exec("COMMIT")
+		_, err = s.writer.Exec("COMMIT")
 	}
 	if err != nil {
 		err = fmt.Errorf("store %q: commit: %w", s.path, err)
@@ -130,16 +131,12 @@ func (s *Store) waiting() *update {
 
 // admit gives an update its turn under a savepoint. It returns the update's transaction if it is to be committed; an
 // error means that the transaction of the whole group is lost.
-func (s *Store) admit(u *update) (*tx, error) {
-	if _, err := s.writer.exec("SAVEPOINT member"); err != nil {
+func (s *Store) admit(u *update) (*rows.Tx, error) {
+	if _, err := s.writer.Exec("SAVEPOINT member"); err != nil {
 		u.turn <- turn{err: fmt.Errorf("store %q: begin: %w", s.path, err)}
 		return nil, err
 	}
-	t := &tx{
-		reader: reader{scope: scope{conn: s.writer, ctx: context.Background()}, seen: map[string]*executionRow{}},
-		store:  s,
-		now:    s.now().UTC().Truncate(time.Microsecond),
-	}
+	t := rows.NewTx(context.Background(), s.writer, dialect, s.time(), s.nextGeneration)
 	began := s.now()
 	u.turn <- turn{tx: t}
 	failed := <-u.ran
@@ -147,31 +144,48 @@ func (s *Store) admit(u *update) (*tx, error) {
 		s.log.Warn("an update held up all others", "took", took)
 	}
 	if failed != nil {
-		if _, err := s.writer.exec("ROLLBACK TO member"); err != nil {
+		if _, err := s.writer.Exec("ROLLBACK TO member"); err != nil {
 			return nil, err
 		}
 		t = nil
 	}
-	_, err := s.writer.exec("RELEASE member")
+	_, err := s.writer.Exec("RELEASE member")
 	return t, err
 }
 
 // begin starts the writer's transaction. A transaction that a failing disk left behind is cleared away first.
 func (s *Store) begin() error {
-	_, err := s.writer.exec("BEGIN IMMEDIATE")
+	_, err := s.writer.Exec("BEGIN IMMEDIATE")
 	if err == nil {
 		return nil
 	}
 	s.rollback()
-	_, err = s.writer.exec("BEGIN IMMEDIATE")
+	_, err = s.writer.Exec("BEGIN IMMEDIATE")
 	return err
 }
 
 // rollback gives the writer's transaction up. SQLite may have done so by itself, which is the only way it can fail.
 func (s *Store) rollback() {
-	if _, err := s.writer.exec("ROLLBACK"); err != nil {
+	if _, err := s.writer.Exec("ROLLBACK"); err != nil {
 		s.log.Debug("roll back", "error", err)
 	}
+}
+
+// time is what the database says that it is.
+func (s *Store) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// nextGeneration counts in memory, so that a number whose update was rolled back is never given out again.
+func (s *Store) nextGeneration() (int64, error) { return s.generation.Add(1), nil }
+
+// recallGeneration reads the generation at start.
+func (s *Store) recallGeneration(ctx context.Context) error {
+	var generation int64
+	err := s.writer.sql.QueryRowContext(ctx, "SELECT value FROM counter WHERE name = 'generation'").Scan(&generation)
+	if err != nil {
+		return fmt.Errorf("read the generation: %w", err)
+	}
+	s.generation.Store(generation)
+	return nil
 }
 
 // signal says that there may be work.

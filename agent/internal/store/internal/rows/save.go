@@ -1,4 +1,4 @@
-package sqlite
+package rows
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 // SaveExecution implements store.Tx. What is stored is what this transaction read last, or is read now.
-func (t *tx) SaveExecution(ex *engine.Execution) error {
+func (t *Tx) SaveExecution(ex *engine.Execution) error {
 	if ex.ID == "" {
 		return errors.New("save an execution: it has no id")
 	}
@@ -19,7 +19,7 @@ func (t *tx) SaveExecution(ex *engine.Execution) error {
 	return nil
 }
 
-func (t *tx) saveExecution(ex *engine.Execution) error {
+func (t *Tx) saveExecution(ex *engine.Execution) error {
 	row, err := encode(ex)
 	if err != nil {
 		return err
@@ -56,12 +56,12 @@ func (t *tx) saveExecution(ex *engine.Execution) error {
 	return nil
 }
 
-func (t *tx) saveHead(ex *engine.Execution, row, stored *executionRow) error {
+func (t *Tx) saveHead(ex *engine.Execution, row, stored *executionRow) error {
 	if row.head == stored.head && row.order == stored.order && row.waiting == stored.waiting &&
 		row.parts[partTrigger] == stored.parts[partTrigger] {
 		return nil
 	}
-	_, err := t.exec(`INSERT INTO execution (id, type, application, name, config_id, status, finished, waiting, build_time,
+	return t.queue(`INSERT INTO execution (id, type, application, name, config_id, status, finished, waiting, build_time,
 			trigger_type, event_id, correlation_id, head, stage_order)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (id) DO UPDATE SET type = excluded.type, application = excluded.application, name = excluded.name,
@@ -69,19 +69,18 @@ func (t *tx) saveHead(ex *engine.Execution, row, stored *executionRow) error {
 			waiting = excluded.waiting, build_time = excluded.build_time, trigger_type = excluded.trigger_type,
 			event_id = excluded.event_id, correlation_id = excluded.correlation_id, head = excluded.head,
 			stage_order = excluded.stage_order`,
-		ex.ID, string(ex.Type), ex.Application, ex.Name, ex.PipelineConfigID, string(ex.Status), ex.Status.Complete(),
-		ex.Waiting, int64(ex.BuildTime), ex.Trigger.Type(), ex.Trigger.Text("eventId"), ex.Trigger.Text("correlationId"),
+		ex.ID, string(ex.Type), ex.Application, ex.Name, ex.PipelineConfigID, string(ex.Status), flag(ex.Status.Complete()),
+		flag(ex.Waiting), int64(ex.BuildTime), ex.Trigger.Type(), ex.Trigger.Text("eventId"), ex.Trigger.Text("correlationId"),
 		row.head, row.order)
-	return err
 }
 
 // saveParts writes the parts that differ and deletes those that are gone.
-func (t *tx) saveParts(executionID, stageID string, parts, stored parts) error {
+func (t *Tx) saveParts(executionID, stageID string, parts, stored parts) error {
 	for name, document := range parts {
 		if before, there := stored[name]; there && before == document {
 			continue
 		}
-		_, err := t.exec(`INSERT INTO part (execution_id, stage_id, name, document) VALUES ($1, $2, $3, $4)
+		err := t.queue(`INSERT INTO part (execution_id, stage_id, name, document) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (execution_id, stage_id, name) DO UPDATE SET document = excluded.document`,
 			executionID, stageID, name, document)
 		if err != nil {
@@ -92,7 +91,7 @@ func (t *tx) saveParts(executionID, stageID string, parts, stored parts) error {
 		if _, there := parts[name]; there {
 			continue
 		}
-		_, err := t.exec("DELETE FROM part WHERE execution_id = $1 AND stage_id = $2 AND name = $3", executionID, stageID, name)
+		err := t.queue("DELETE FROM part WHERE execution_id = $1 AND stage_id = $2 AND name = $3", executionID, stageID, name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -101,12 +100,12 @@ func (t *tx) saveParts(executionID, stageID string, parts, stored parts) error {
 }
 
 // saveStage writes a stage if it differs. A claim on it stays what it is.
-func (t *tx) saveStage(executionID, id string, row, stored *stageRow) error {
+func (t *Tx) saveStage(executionID, id string, row, stored *stageRow) error {
 	if stored == nil {
 		stored = &stageRow{}
 	}
 	if row.head != stored.head || row.work != stored.work || row.state != stored.state || row.due != stored.due {
-		_, err := t.exec(`INSERT INTO stage (execution_id, id, head, work, state, phase, due_at)
+		err := t.queue(`INSERT INTO stage (execution_id, id, head, work, state, phase, due_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (execution_id, id) DO UPDATE SET head = excluded.head, work = excluded.work, state = excluded.state,
 				phase = excluded.phase, due_at = excluded.due_at`,
@@ -120,13 +119,13 @@ func (t *tx) saveStage(executionID, id string, row, stored *stageRow) error {
 }
 
 // deleteStage deletes a stage with its log, parts and references to bodies.
-func (t *tx) deleteStage(executionID, id string) error {
+func (t *Tx) deleteStage(executionID, id string) error {
 	for _, statement := range []string{
 		"DELETE FROM stage WHERE execution_id = $1 AND id = $2",
 		"DELETE FROM part WHERE execution_id = $1 AND stage_id = $2",
 		"DELETE FROM blob_ref WHERE execution_id = $1 AND stage_id = $2",
 	} {
-		if _, err := t.exec(statement, executionID, id); err != nil {
+		if err := t.queue(statement, executionID, id); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,6 @@
-package sqlite
+package rows
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,17 +10,17 @@ import (
 )
 
 // Application implements store.Reader.
-func (r *reader) Application(name string) (spinnaker.Application, error) {
+func (r *Reader) Application(name string) (spinnaker.Application, error) {
 	return one(&r.scope, notFound("application", name), scanApplication,
-		"SELECT attributes FROM application WHERE name = $1", strings.ToLower(name))
+		"SELECT attributes FROM application WHERE name = $1"+r.share, strings.ToLower(name))
 }
 
 // Applications implements store.Reader.
-func (r *reader) Applications() ([]spinnaker.Application, error) {
+func (r *Reader) Applications() ([]spinnaker.Application, error) {
 	return list(&r.scope, scanApplication, "SELECT attributes FROM application ORDER BY name")
 }
 
-func scanApplication(rows *sql.Rows) (spinnaker.Application, error) {
+func scanApplication(rows Rows) (spinnaker.Application, error) {
 	var text []byte
 	if err := rows.Scan(&text); err != nil {
 		return nil, err
@@ -35,12 +33,12 @@ func scanApplication(rows *sql.Rows) (spinnaker.Application, error) {
 }
 
 // Pipeline implements store.Reader.
-func (r *reader) Pipeline(id string) (spinnaker.Pipeline, error) {
-	return one(&r.scope, notFound("pipeline", id), scanPipeline, "SELECT document FROM pipeline WHERE id = $1", id)
+func (r *Reader) Pipeline(id string) (spinnaker.Pipeline, error) {
+	return one(&r.scope, notFound("pipeline", id), scanPipeline, "SELECT document FROM pipeline WHERE id = $1"+r.share, id)
 }
 
 // Pipelines implements store.Reader.
-func (r *reader) Pipelines(application string) ([]spinnaker.Pipeline, error) {
+func (r *Reader) Pipelines(application string) ([]spinnaker.Pipeline, error) {
 	if application == "" {
 		return list(&r.scope, scanPipeline,
 			"SELECT document FROM pipeline ORDER BY application, position IS NULL, position, name")
@@ -51,12 +49,12 @@ func (r *reader) Pipelines(application string) ([]spinnaker.Pipeline, error) {
 }
 
 // PipelineHistory implements store.Reader.
-func (r *reader) PipelineHistory(id string, limit int) ([]spinnaker.Pipeline, error) {
+func (r *Reader) PipelineHistory(id string, limit int) ([]spinnaker.Pipeline, error) {
 	return list(&r.scope, scanPipeline,
 		"SELECT document FROM pipeline_version WHERE pipeline_id = $1 ORDER BY seq DESC LIMIT $2", id, limited(limit))
 }
 
-func scanPipeline(rows *sql.Rows) (spinnaker.Pipeline, error) {
+func scanPipeline(rows Rows) (spinnaker.Pipeline, error) {
 	var text []byte
 	if err := rows.Scan(&text); err != nil {
 		return spinnaker.Pipeline{}, err
@@ -68,32 +66,23 @@ func scanPipeline(rows *sql.Rows) (spinnaker.Pipeline, error) {
 	return p, nil
 }
 
-const selectGeneration = "SELECT value FROM counter WHERE name = 'generation'"
-
 // Generation implements store.Reader.
-func (r *reader) Generation() (int64, error) {
-	return one(&r.scope, errors.New("the generation's row is gone"), scanned[int64], selectGeneration)
-}
-
-// recallGeneration reads the generation at start. From then on it is counted in memory, so that a number whose update
-// was rolled back is never given out again.
-func (s *Store) recallGeneration(ctx context.Context) error {
-	var generation int64
-	if err := s.writer.sql.QueryRowContext(ctx, selectGeneration).Scan(&generation); err != nil {
-		return fmt.Errorf("read the generation: %w", err)
-	}
-	s.generation.Store(generation)
-	return nil
+func (r *Reader) Generation() (int64, error) {
+	return one(&r.scope, errors.New("the generation's row is gone"), scanned[int64],
+		"SELECT value FROM counter WHERE name = 'generation'")
 }
 
 // changed says that applications or pipelines are no longer what they were.
-func (t *tx) changed() error {
-	_, err := t.exec("UPDATE counter SET value = $1 WHERE name = 'generation'", t.store.generation.Add(1))
-	return err
+func (t *Tx) changed() error {
+	generation, err := t.generation()
+	if err != nil {
+		return err
+	}
+	return t.queue("UPDATE counter SET value = $1 WHERE name = 'generation'", generation)
 }
 
 // PutApplication implements store.Tx.
-func (t *tx) PutApplication(application spinnaker.Application) error {
+func (t *Tx) PutApplication(application spinnaker.Application) error {
 	if application.Name() == "" {
 		return errors.New("save an application: it has no name")
 	}
@@ -109,7 +98,7 @@ func (t *tx) PutApplication(application spinnaker.Application) error {
 }
 
 // DeleteApplication implements store.Tx.
-func (t *tx) DeleteApplication(name string) error {
+func (t *Tx) DeleteApplication(name string) error {
 	name = strings.ToLower(name)
 	if _, err := t.exec("DELETE FROM pipeline WHERE application = $1", name); err != nil {
 		return fmt.Errorf("delete the pipelines of application %q: %w", name, err)
@@ -121,7 +110,7 @@ func (t *tx) DeleteApplication(name string) error {
 }
 
 // PutPipeline implements store.Tx.
-func (t *tx) PutPipeline(p spinnaker.Pipeline) error {
+func (t *Tx) PutPipeline(p spinnaker.Pipeline) error {
 	if p.ID == "" || p.Application == "" || p.Name == "" {
 		return fmt.Errorf("save pipeline %q (id %q) of application %q: it needs id, name and application", p.Name, p.ID, p.Application)
 	}
@@ -131,7 +120,7 @@ func (t *tx) PutPipeline(p spinnaker.Pipeline) error {
 	return t.changed()
 }
 
-func (t *tx) putPipeline(p spinnaker.Pipeline) error {
+func (t *Tx) putPipeline(p spinnaker.Pipeline) error {
 	application, name := strings.ToLower(p.Application), strings.ToLower(p.Name)
 	other, err := list(&t.scope, scanned[string],
 		"SELECT id FROM pipeline WHERE application = $1 AND name = $2 AND id <> $3", application, name, p.ID)
@@ -156,7 +145,7 @@ func (t *tx) putPipeline(p spinnaker.Pipeline) error {
 }
 
 // DeletePipeline implements store.Tx.
-func (t *tx) DeletePipeline(id string) error {
+func (t *Tx) DeletePipeline(id string) error {
 	if _, err := t.exec("DELETE FROM pipeline WHERE id = $1", id); err != nil {
 		return fmt.Errorf("delete pipeline %q: %w", id, err)
 	}

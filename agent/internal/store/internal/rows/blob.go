@@ -1,9 +1,8 @@
-package sqlite
+package rows
 
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -23,14 +22,23 @@ const (
 	collectBatch = 20
 )
 
+// Bodies are the bodies of a store, whose Update and View hand out a *Tx and a *Reader of this package.
+type Bodies struct{ Store transactions }
+
+// transactions are what Bodies need of a store.
+type transactions interface {
+	Update(ctx context.Context, change func(store.Tx) error) error
+	View(ctx context.Context, read func(store.Reader) error) error
+}
+
 // PutBlob implements store.Store. Chunks are stored as they fill; what an upload that broke off has left is collected.
-func (s *Store) PutBlob(ctx context.Context, ref store.BlobRef, mediaType string, body io.Reader, limit int64) (store.Blob, error) {
-	up := &upload{ctx: ctx, store: s}
+func (b Bodies) PutBlob(ctx context.Context, ref store.BlobRef, mediaType string, body io.Reader, limit int64) (store.Blob, error) {
+	up := &upload{ctx: ctx, store: b.Store}
 	blob, err := up.receive(body, limit)
 	if err == nil {
 		blob.MediaType = mediaType
-		err = s.Update(ctx, func(change store.Tx) (err error) {
-			blob, err = up.finish(change.(*tx), blob, ref)
+		err = b.Store.Update(ctx, func(change store.Tx) (err error) {
+			blob, err = up.finish(change.(*Tx), blob, ref)
 			return err
 		})
 	}
@@ -43,7 +51,7 @@ func (s *Store) PutBlob(ctx context.Context, ref store.BlobRef, mediaType string
 // upload takes compressed bytes and stores them in chunks, the last of them when it is finished.
 type upload struct {
 	ctx    context.Context
-	store  *Store
+	store  transactions
 	id     int64 // of the row of blob; 0 while there is none
 	chunks int
 	buffer []byte
@@ -71,32 +79,35 @@ func (u *upload) receive(body io.Reader, limit int64) (store.Blob, error) {
 func (u *upload) Write(data []byte) (int, error) {
 	u.buffer = append(u.buffer, data...)
 	for len(u.buffer) > chunkSize {
-		err := u.store.Update(u.ctx, func(change store.Tx) error { return u.flush(change.(*tx), u.buffer[:chunkSize]) })
+		var id int64
+		err := u.store.Update(u.ctx, func(change store.Tx) (err error) {
+			id, err = u.flush(change.(*Tx), u.buffer[:chunkSize])
+			return err
+		})
 		if err != nil {
 			return 0, err
 		}
+		u.id = id
 		u.buffer = append(u.buffer[:0], u.buffer[chunkSize:]...)
 		u.chunks++
 	}
 	return len(data), nil
 }
 
-// flush stores the next chunk, and before the first one the row it belongs to.
-func (u *upload) flush(t *tx, chunk []byte) error {
-	if u.id == 0 {
-		id, err := one(&t.scope, store.ErrNotFound, scanned[int64],
+// flush stores the next chunk, and before the first one the row it belongs to, whose id it returns.
+func (u *upload) flush(t *Tx, chunk []byte) (id int64, err error) {
+	if id = u.id; id == 0 {
+		id, err = one(&t.scope, store.ErrNotFound, scanned[int64],
 			"INSERT INTO blob (size, chunks, media_type, created_at) VALUES (0, 0, '', $1) RETURNING id", micros(t.now))
 		if err != nil {
-			return err
+			return 0, err
 		}
-		u.id = id
 	}
-	_, err := t.exec("INSERT INTO blob_chunk (blob_id, seq, data) VALUES ($1, $2, $3)", u.id, u.chunks, chunk)
-	return err
+	return id, t.queue("INSERT INTO blob_chunk (blob_id, seq, data) VALUES ($1, $2, $3)", id, u.chunks, chunk)
 }
 
 // finish gives the body its name, unless that body is there already, and its reference.
-func (u *upload) finish(t *tx, blob store.Blob, ref store.BlobRef) (store.Blob, error) {
+func (u *upload) finish(t *Tx, blob store.Blob, ref store.BlobRef) (store.Blob, error) {
 	if present, err := t.blob(blob.SHA256); err != nil {
 		return store.Blob{}, err
 	} else if present != nil {
@@ -105,16 +116,17 @@ func (u *upload) finish(t *tx, blob store.Blob, ref store.BlobRef) (store.Blob, 
 		}
 		return present.Blob, t.refer(ref, present.id)
 	}
-	if err := u.flush(t, u.buffer); err != nil {
-		return store.Blob{}, err
-	}
-	err := t.change(fmt.Errorf("the upload took too long and was collected: %w", store.ErrNotFound),
-		"UPDATE blob SET sha256 = $2, size = $3, chunks = $4, media_type = $5 WHERE id = $1",
-		u.id, blob.SHA256, blob.Size, u.chunks+1, blob.MediaType)
+	id, err := u.flush(t, u.buffer)
 	if err != nil {
 		return store.Blob{}, err
 	}
-	return blob, t.refer(ref, u.id)
+	err = t.change(fmt.Errorf("the upload took too long and was collected: %w", store.ErrNotFound),
+		"UPDATE blob SET sha256 = $2, size = $3, chunks = $4, media_type = $5 WHERE id = $1",
+		id, blob.SHA256, blob.Size, u.chunks+1, blob.MediaType)
+	if err != nil {
+		return store.Blob{}, err
+	}
+	return blob, t.refer(ref, id)
 }
 
 // storedBlob is a complete body.
@@ -125,15 +137,15 @@ type storedBlob struct {
 }
 
 // blob returns the body of that name, or nil.
-func (r *reader) blob(name string) (*storedBlob, error) {
-	return one(&r.scope, nil, func(rows *sql.Rows) (*storedBlob, error) {
+func (r *Reader) blob(name string) (*storedBlob, error) {
+	return one(&r.scope, nil, func(rows Rows) (*storedBlob, error) {
 		b := &storedBlob{}
 		return b, rows.Scan(&b.id, &b.SHA256, &b.Size, &b.chunks, &b.MediaType)
 	}, "SELECT id, sha256, size, chunks, media_type FROM blob WHERE sha256 = $1", name)
 }
 
 // refer adds a reference.
-func (t *tx) refer(ref store.BlobRef, blob int64) error {
+func (t *Tx) refer(ref store.BlobRef, blob int64) error {
 	_, err := one(&t.scope, notFound("execution", ref.ExecutionID), scanned[int],
 		"SELECT 1 FROM execution WHERE id = $1", ref.ExecutionID)
 	if err != nil {
@@ -145,7 +157,7 @@ func (t *tx) refer(ref store.BlobRef, blob int64) error {
 }
 
 // MoveBlobRefs implements store.Tx.
-func (t *tx) MoveBlobRefs(from, to store.BlobRef) error {
+func (t *Tx) MoveBlobRefs(from, to store.BlobRef) error {
 	if from == to {
 		return nil
 	}
@@ -160,7 +172,7 @@ func (t *tx) MoveBlobRefs(from, to store.BlobRef) error {
 }
 
 // ReleaseBlobs implements store.Tx.
-func (t *tx) ReleaseBlobs(ref store.BlobRef) error {
+func (t *Tx) ReleaseBlobs(ref store.BlobRef) error {
 	_, err := t.exec("DELETE FROM blob_ref WHERE execution_id = $1 AND stage_id = $2 AND attempt = $3",
 		ref.ExecutionID, ref.StageID, ref.Attempt)
 	if err != nil {
@@ -170,10 +182,10 @@ func (t *tx) ReleaseBlobs(ref store.BlobRef) error {
 }
 
 // OpenBlob implements store.Store.
-func (s *Store) OpenBlob(ctx context.Context, sha256 string) (io.ReadCloser, store.Blob, error) {
+func (b Bodies) OpenBlob(ctx context.Context, sha256 string) (io.ReadCloser, store.Blob, error) {
 	var blob *storedBlob
-	err := s.View(ctx, func(r store.Reader) (err error) {
-		blob, err = r.(*reader).blob(sha256)
+	err := b.Store.View(ctx, func(r store.Reader) (err error) {
+		blob, err = r.(*Reader).blob(sha256)
 		return err
 	})
 	if err != nil {
@@ -182,7 +194,7 @@ func (s *Store) OpenBlob(ctx context.Context, sha256 string) (io.ReadCloser, sto
 	if blob == nil {
 		return nil, store.Blob{}, notFound("body", sha256)
 	}
-	decoder, err := zstd.NewReader(&chunkReader{ctx: ctx, store: s, blob: blob}, zstd.WithDecoderConcurrency(1),
+	decoder, err := zstd.NewReader(&chunkReader{ctx: ctx, store: b.Store, blob: blob}, zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowSize))
 	if err != nil {
 		return nil, store.Blob{}, fmt.Errorf("open body %q: %w", sha256, err)
@@ -193,7 +205,7 @@ func (s *Store) OpenBlob(ctx context.Context, sha256 string) (io.ReadCloser, sto
 // chunkReader reads the compressed bytes of a body, a chunk at a time.
 type chunkReader struct {
 	ctx   context.Context
-	store *Store
+	store transactions
 	blob  *storedBlob
 	next  int
 	rest  []byte
@@ -205,7 +217,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		err := c.store.View(c.ctx, func(r store.Reader) (err error) {
-			c.rest, err = one(&r.(*reader).scope, fmt.Errorf("was deleted while it was read: %w", store.ErrNotFound),
+			c.rest, err = one(&r.(*Reader).scope, fmt.Errorf("was deleted while it was read: %w", store.ErrNotFound),
 				scanned[[]byte], "SELECT data FROM blob_chunk WHERE blob_id = $1 AND seq = $2", c.blob.id, c.next)
 			return err
 		})
@@ -220,14 +232,14 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 }
 
 // CollectBlobs implements store.Store.
-func (s *Store) CollectBlobs(ctx context.Context, age time.Duration) (int, error) {
+func (b Bodies) CollectBlobs(ctx context.Context, age time.Duration) (int, error) {
 	total := 0
 	for {
 		deleted := 0
-		err := s.Update(ctx, func(change store.Tx) error {
-			t := change.(*tx)
+		err := b.Store.Update(ctx, func(change store.Tx) error {
+			t := change.(*Tx)
 			ids, err := list(&t.scope, scanned[int64], `DELETE FROM blob WHERE id IN (SELECT id FROM blob
-				WHERE created_at <= $1 AND NOT EXISTS (SELECT 1 FROM blob_ref WHERE blob_id = blob.id) LIMIT $2)
+				WHERE created_at <= $1 AND NOT EXISTS (SELECT 1 FROM blob_ref WHERE blob_id = blob.id) LIMIT $2`+t.hold+t.dialect.SkipHeld+`)
 				RETURNING id`, t.now.Add(-age).UnixMicro(), collectBatch)
 			deleted = len(ids)
 			return err

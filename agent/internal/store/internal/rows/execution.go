@@ -1,4 +1,4 @@
-package sqlite
+package rows
 
 import (
 	"database/sql"
@@ -11,7 +11,7 @@ import (
 )
 
 // Execution implements store.Reader.
-func (r *reader) Execution(id string) (*engine.Execution, error) {
+func (r *Reader) Execution(id string) (*engine.Execution, error) {
 	row, err := r.executionRow(id)
 	if err != nil {
 		return nil, err
@@ -23,10 +23,28 @@ func (r *reader) Execution(id string) (*engine.Execution, error) {
 	return ex, nil
 }
 
+// TryExecution implements store.Tx.
+func (t *Tx) TryExecution(id string) (*engine.Execution, error) {
+	if t.dialect.SkipHeld == "" {
+		return t.Execution(id)
+	}
+	found, err := list(&t.scope, scanned[string], "SELECT id FROM execution WHERE id = $1"+t.hold+t.dialect.SkipHeld, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		return t.Execution(id)
+	}
+	if _, err := one(&t.scope, notFound("execution", id), scanned[int], "SELECT 1 FROM execution WHERE id = $1", id); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("execution %q: %w", id, store.ErrHeld)
+}
+
 // executionRow reads an execution with all its stages and parts.
-func (r *reader) executionRow(id string) (*executionRow, error) {
+func (r *Reader) executionRow(id string) (*executionRow, error) {
 	row, err := one(&r.scope, notFound("execution", id), scanExecution,
-		"SELECT id, head, stage_order, waiting FROM execution WHERE id = $1", id)
+		"SELECT id, head, stage_order, waiting FROM execution WHERE id = $1"+r.hold, id)
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +57,16 @@ func (r *reader) executionRow(id string) (*executionRow, error) {
 	return row, nil
 }
 
-func scanExecution(rows *sql.Rows) (*executionRow, error) {
+func scanExecution(rows Rows) (*executionRow, error) {
 	row := &executionRow{parts: parts{}, stages: map[string]*stageRow{}}
-	return row, rows.Scan(&row.id, &row.head, &row.order, &row.waiting)
+	var waiting int64
+	err := rows.Scan(&row.id, &row.head, &row.order, &waiting)
+	row.waiting = waiting != 0
+	return row, err
 }
 
 // fill reads the stages of executions and the parts; brief leaves out those of the stages.
-func (r *reader) fill(executions map[string]*executionRow, brief bool) error {
+func (r *Reader) fill(executions map[string]*executionRow, brief bool) error {
 	ids, err := idList(executions)
 	if err != nil {
 		return err
@@ -53,8 +74,7 @@ func (r *reader) fill(executions map[string]*executionRow, brief bool) error {
 	if err := r.fillStages(executions, ids); err != nil {
 		return err
 	}
-	query := `SELECT execution_id, stage_id, name, document FROM part
-		WHERE execution_id IN (SELECT value FROM json_each($1))`
+	query := "SELECT execution_id, stage_id, name, document FROM part WHERE " + r.dialect.among("execution_id", "$1")
 	if brief {
 		query += " AND stage_id = ''"
 	}
@@ -69,26 +89,27 @@ func idList(executions map[string]*executionRow) (string, error) {
 	return textOf(ids)
 }
 
-func (r *reader) fillStages(executions map[string]*executionRow, ids string) error {
-	_, err := list(&r.scope, func(rows *sql.Rows) (struct{}, error) {
+func (r *Reader) fillStages(executions map[string]*executionRow, ids string) error {
+	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
 		var execution, id string
+		var state []byte
 		var due sql.NullInt64
 		row := &stageRow{parts: parts{}}
-		if err := rows.Scan(&execution, &id, &row.head, &row.work, &row.state, &row.phase, &due); err != nil {
+		if err := rows.Scan(&execution, &id, &row.head, &row.work, &state, &row.phase, &due); err != nil {
 			return struct{}{}, err
 		}
+		row.state = string(state)
 		if due.Valid {
 			row.due = due.Int64
 		}
 		executions[execution].stages[id] = row
 		return struct{}{}, nil
-	}, `SELECT execution_id, id, head, work, ifnull(state, ''), phase, due_at FROM stage
-		WHERE execution_id IN (SELECT value FROM json_each($1))`, ids)
+	}, "SELECT execution_id, id, head, work, state, phase, due_at FROM stage WHERE "+r.dialect.among("execution_id", "$1"), ids)
 	return err
 }
 
-func (r *reader) fillParts(executions map[string]*executionRow, ids, query string) error {
-	_, err := list(&r.scope, func(rows *sql.Rows) (struct{}, error) {
+func (r *Reader) fillParts(executions map[string]*executionRow, ids, query string) error {
+	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
 		var execution, stage, name, document string
 		if err := rows.Scan(&execution, &stage, &name, &document); err != nil {
 			return struct{}{}, err
@@ -105,7 +126,7 @@ func (r *reader) fillParts(executions map[string]*executionRow, ids, query strin
 }
 
 // ExecutionByCorrelation implements store.Reader.
-func (r *reader) ExecutionByCorrelation(correlationID string) (string, error) {
+func (r *Reader) ExecutionByCorrelation(correlationID string) (string, error) {
 	missing := notFound("execution with correlation id", correlationID)
 	if correlationID == "" {
 		return "", missing
@@ -117,11 +138,23 @@ func (r *reader) ExecutionByCorrelation(correlationID string) (string, error) {
 const selectCorrelation = `SELECT id FROM execution WHERE correlation_id = $1 AND correlation_id <> ''
 	ORDER BY build_time, id LIMIT 1`
 
+// ExecutionByCorrelation implements store.Tx: nobody else starts one of that correlation before the transaction ends.
+func (t *Tx) ExecutionByCorrelation(correlationID string) (string, error) {
+	if correlationID == "" {
+		return t.Reader.ExecutionByCorrelation(correlationID)
+	}
+	if err := t.turns(t.dialect.Turns, "correlation "+correlationID); err != nil {
+		return "", err
+	}
+	return t.Reader.ExecutionByCorrelation(correlationID)
+}
+
 // Slots implements store.Reader.
-func (r *reader) Slots(pipelineConfigID string) ([]store.Slot, error) {
-	return list(&r.scope, func(rows *sql.Rows) (slot store.Slot, err error) {
-		var built int64
-		err = rows.Scan(&slot.ExecutionID, &slot.Status, &slot.Waiting, &built)
+func (r *Reader) Slots(pipelineConfigID string) ([]store.Slot, error) {
+	return list(&r.scope, func(rows Rows) (slot store.Slot, err error) {
+		var waiting, built int64
+		err = rows.Scan(&slot.ExecutionID, &slot.Status, &waiting, &built)
+		slot.Waiting = waiting != 0
 		slot.BuildTime = spinnaker.Millis(built).Time()
 		return slot, err
 	}, selectSlots, pipelineConfigID)
@@ -130,9 +163,18 @@ func (r *reader) Slots(pipelineConfigID string) ([]store.Slot, error) {
 const selectSlots = `SELECT id, status, waiting, build_time FROM execution
 	WHERE config_id = $1 AND finished = 0 ORDER BY build_time, id`
 
+// LockSlots implements store.Tx.
+func (t *Tx) LockSlots(pipelineConfigID string, only bool) error {
+	statement := t.dialect.Turns
+	if !only {
+		statement = t.dialect.Together
+	}
+	return t.turns(statement, "slots "+pipelineConfigID)
+}
+
 // ExecutionEvents implements store.Reader.
-func (r *reader) ExecutionEvents(executionID string) ([]engine.Event, error) {
-	events, err := list(&r.scope, func(rows *sql.Rows) (event engine.Event, err error) {
+func (r *Reader) ExecutionEvents(executionID string) ([]engine.Event, error) {
+	events, err := list(&r.scope, func(rows Rows) (event engine.Event, err error) {
 		var id int64
 		var text []byte
 		if err := rows.Scan(&id, &text); err != nil {
@@ -149,14 +191,14 @@ func (r *reader) ExecutionEvents(executionID string) ([]engine.Event, error) {
 }
 
 // PendingExecutions implements store.Reader.
-func (r *reader) PendingExecutions(limit int) ([]string, error) {
+func (r *Reader) PendingExecutions(limit int) ([]string, error) {
 	return list(&r.scope, scanned[string],
 		"SELECT execution_id FROM execution_event GROUP BY execution_id ORDER BY min(id) LIMIT $1", limited(limit))
 }
 
 // StageLog implements store.Reader.
-func (r *reader) StageLog(executionID, stageID string, offset, limit int) ([]store.LogLine, error) {
-	return list(&r.scope, func(rows *sql.Rows) (line store.LogLine, err error) {
+func (r *Reader) StageLog(executionID, stageID string, offset, limit int) ([]store.LogLine, error) {
+	return list(&r.scope, func(rows Rows) (line store.LogLine, err error) {
 		var at sql.NullInt64
 		err = rows.Scan(&at, &line.Level, &line.Text)
 		line.Time = timeOf(at)
@@ -166,7 +208,7 @@ func (r *reader) StageLog(executionID, stageID string, offset, limit int) ([]sto
 }
 
 // DeleteExecution implements store.Tx.
-func (t *tx) DeleteExecution(id string) error {
+func (t *Tx) DeleteExecution(id string) error {
 	delete(t.seen, id)
 	err := t.change(notFound("execution", id), "DELETE FROM execution WHERE id = $1", id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -176,7 +218,7 @@ func (t *tx) DeleteExecution(id string) error {
 }
 
 // AddExecutionEvent implements store.Tx.
-func (t *tx) AddExecutionEvent(executionID string, event engine.Event) error {
+func (t *Tx) AddExecutionEvent(executionID string, event engine.Event) error {
 	text, err := textOf(event)
 	if err != nil {
 		return fmt.Errorf("add an event to execution %q: %w", executionID, err)
@@ -191,19 +233,21 @@ func (t *tx) AddExecutionEvent(executionID string, event engine.Event) error {
 }
 
 // ConsumeExecutionEvents implements store.Tx.
-func (t *tx) ConsumeExecutionEvents(executionID string, upTo int64) error {
-	_, err := t.exec("DELETE FROM execution_event WHERE execution_id = $1 AND id <= $2", executionID, upTo)
-	if err != nil {
-		return fmt.Errorf("consume the events of execution %q: %w", executionID, err)
+func (t *Tx) ConsumeExecutionEvents(executionID string, ids []int64) error {
+	for _, id := range ids {
+		err := t.queue("DELETE FROM execution_event WHERE execution_id = $1 AND id = $2", executionID, id)
+		if err != nil {
+			return fmt.Errorf("consume the events of execution %q: %w", executionID, err)
+		}
 	}
 	return nil
 }
 
 // AppendStageLog implements store.Tx.
-func (t *tx) AppendStageLog(executionID, stageID string, lines []store.LogLine) error {
+func (t *Tx) AppendStageLog(executionID, stageID string, lines []store.LogLine) error {
 	for _, line := range lines {
 		err := t.change(notFound("stage", stageID), `INSERT INTO stage_log (execution_id, stage_id, line, at, level, text)
-			SELECT execution_id, id, (SELECT ifnull(max(line) + 1, 0) FROM stage_log WHERE execution_id = $1 AND stage_id = $2),
+			SELECT execution_id, id, (SELECT coalesce(max(line) + 1, 0) FROM stage_log WHERE execution_id = $1 AND stage_id = $2),
 				$3, $4, $5 FROM stage WHERE execution_id = $1 AND id = $2`,
 			executionID, stageID, t.orNow(line.Time), line.Level, line.Text)
 		if err != nil {

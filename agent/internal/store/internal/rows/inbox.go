@@ -1,4 +1,4 @@
-package sqlite
+package rows
 
 import (
 	"database/sql"
@@ -11,7 +11,7 @@ import (
 
 const eventColumns = "id, key, type, source, name, received_at, body"
 
-func scanEvent(rows *sql.Rows) (event store.Event, err error) {
+func scanEvent(rows Rows) (event store.Event, err error) {
 	var received sql.NullInt64
 	var body []byte
 	err = rows.Scan(&event.ID, &event.Key, &event.Type, &event.Source, &event.Name, &received, &body)
@@ -20,12 +20,12 @@ func scanEvent(rows *sql.Rows) (event store.Event, err error) {
 }
 
 // Event implements store.Reader.
-func (r *reader) Event(id string) (store.Event, error) {
+func (r *Reader) Event(id string) (store.Event, error) {
 	return one(&r.scope, notFound("event", id), scanEvent, "SELECT "+eventColumns+" FROM event WHERE id = $1", id)
 }
 
 // Events implements store.Reader.
-func (r *reader) Events(query store.EventQuery) ([]store.Event, error) {
+func (r *Reader) Events(query store.EventQuery) ([]store.Event, error) {
 	w := &where{}
 	w.equal("type", query.Type)
 	w.equal("source", query.Source)
@@ -37,7 +37,7 @@ func (r *reader) Events(query store.EventQuery) ([]store.Event, error) {
 }
 
 // AddEvent implements store.Tx.
-func (t *tx) AddEvent(event store.Event) error {
+func (t *Tx) AddEvent(event store.Event) error {
 	key := event.Key
 	if key == "" {
 		key = event.ID
@@ -52,23 +52,23 @@ func (t *tx) AddEvent(event store.Event) error {
 }
 
 // Verdicts implements store.Reader.
-func (r *reader) Verdicts(query store.VerdictQuery) ([]store.Verdict, error) {
+func (r *Reader) Verdicts(query store.VerdictQuery) ([]store.Verdict, error) {
 	w := &where{}
 	w.equal("event_id", query.EventID)
 	w.equal("config_id", query.PipelineConfigID)
 	w.args = append(w.args, limited(query.Limit))
-	return list(&r.scope, func(rows *sql.Rows) (v store.Verdict, err error) {
+	return list(&r.scope, func(rows Rows) (v store.Verdict, err error) {
 		var at sql.NullInt64
 		err = rows.Scan(&v.EventID, &v.PipelineConfigID, &v.Trigger, &v.Application, &v.Pipeline, &v.Outcome, &v.Reason,
 			&v.ExecutionID, &at)
 		v.At = timeOf(at)
 		return v, err
 	}, fmt.Sprintf(`SELECT event_id, config_id, trigger_name, application, pipeline, outcome, reason, execution_id, at
-		FROM verdict%s ORDER BY at DESC, rowid DESC LIMIT $%d`, w.clause(), len(w.args)), w.args...)
+		FROM verdict%s ORDER BY at DESC, %s DESC LIMIT $%d`, w.clause(), r.dialect.RowID, len(w.args)), w.args...)
 }
 
 // PutVerdict implements store.Tx.
-func (t *tx) PutVerdict(v store.Verdict) error {
+func (t *Tx) PutVerdict(v store.Verdict) error {
 	err := t.putVerdict(v)
 	if err != nil {
 		return fmt.Errorf("verdict on event %q by trigger %q of pipeline %q: %w", v.EventID, v.Trigger, v.PipelineConfigID, err)
@@ -76,7 +76,7 @@ func (t *tx) PutVerdict(v store.Verdict) error {
 	return nil
 }
 
-func (t *tx) putVerdict(v store.Verdict) error {
+func (t *Tx) putVerdict(v store.Verdict) error {
 	if _, err := t.Event(v.EventID); err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ const headOfOrder = `(c.order_key = '' OR NOT EXISTS (SELECT 1 FROM candidate AS
 const candidateColumns = `c.id, c.event_id, c.config_id, c.trigger_name, c.fired, c.start_key, c.order_key, c.sequence, c.due_at,
 	c.deadline_at, c.attempts, c.last_error`
 
-func scanCandidate(rows *sql.Rows) (c store.Candidate, err error) {
+func scanCandidate(rows Rows) (c store.Candidate, err error) {
 	var fired []byte
 	var due, deadline sql.NullInt64
 	err = rows.Scan(&c.ID, &c.EventID, &c.PipelineConfigID, &c.Trigger, &fired, &c.StartKey, &c.Order, &c.Sequence, &due,
@@ -114,33 +114,33 @@ func scanCandidate(rows *sql.Rows) (c store.Candidate, err error) {
 }
 
 // Candidate implements store.Reader.
-func (r *reader) Candidate(id string) (store.Candidate, error) {
+func (r *Reader) Candidate(id string) (store.Candidate, error) {
 	return one(&r.scope, notFound("candidate", id), scanCandidate,
-		"SELECT "+candidateColumns+" FROM candidate AS c WHERE id = $1", id)
+		"SELECT "+candidateColumns+" FROM candidate AS c WHERE id = $1"+r.hold, id)
 }
 
 // DueCandidates implements store.Reader.
-func (r *reader) DueCandidates(now time.Time, limit int) ([]store.Candidate, error) {
+func (r *Reader) DueCandidates(now time.Time, limit int) ([]store.Candidate, error) {
 	return list(&r.scope, scanCandidate, "SELECT "+candidateColumns+" FROM candidate AS c WHERE due_at <= $1 AND "+headOfOrder+
 		" ORDER BY due_at, id LIMIT $2", now.UnixMicro(), limited(limit))
 }
 
 // AddCandidate implements store.Tx.
-func (t *tx) AddCandidate(c store.Candidate) error {
+func (t *Tx) AddCandidate(c store.Candidate) error {
 	return t.saveCandidate(c, "add", store.ErrExists, `INSERT INTO candidate (id, event_id, config_id, trigger_name, fired,
 			start_key, order_key, sequence, due_at, deadline_at, attempts, last_error)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`)
 }
 
 // PutCandidate implements store.Tx.
-func (t *tx) PutCandidate(c store.Candidate) error {
+func (t *Tx) PutCandidate(c store.Candidate) error {
 	return t.saveCandidate(c, "replace", store.ErrNotFound, `UPDATE candidate SET event_id = $2, config_id = $3,
 			trigger_name = $4, fired = $5, start_key = $6, order_key = $7, sequence = $8, due_at = $9, deadline_at = $10,
 			attempts = $11, last_error = $12
 		WHERE id = $1`)
 }
 
-func (t *tx) saveCandidate(c store.Candidate, verb string, unchanged error, statement string) error {
+func (t *Tx) saveCandidate(c store.Candidate, verb string, unchanged error, statement string) error {
 	fired, err := textOf(c.Fired)
 	if err == nil {
 		err = t.change(unchanged, statement, c.ID, c.EventID, c.PipelineConfigID, c.Trigger, fired, c.StartKey, c.Order,
@@ -154,7 +154,7 @@ func (t *tx) saveCandidate(c store.Candidate, verb string, unchanged error, stat
 }
 
 // DeleteCandidate implements store.Tx. The next of its order may be due now.
-func (t *tx) DeleteCandidate(id string) error {
+func (t *Tx) DeleteCandidate(id string) error {
 	deleted, err := t.exec("DELETE FROM candidate WHERE id = $1", id)
 	if err != nil {
 		return fmt.Errorf("delete candidate %q: %w", id, err)
@@ -164,7 +164,7 @@ func (t *tx) DeleteCandidate(id string) error {
 }
 
 // AddStart implements store.Tx.
-func (t *tx) AddStart(key, executionID string) error {
+func (t *Tx) AddStart(key, executionID string) error {
 	inserted, err := t.exec("INSERT INTO start (key, execution_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 		key, executionID, micros(t.now))
 	if err != nil {
@@ -181,9 +181,9 @@ func (t *tx) AddStart(key, executionID string) error {
 }
 
 // JobStates implements store.Reader.
-func (r *reader) JobStates(master string) (map[string][]byte, error) {
+func (r *Reader) JobStates(master string) (map[string][]byte, error) {
 	states := map[string][]byte{}
-	_, err := list(&r.scope, func(rows *sql.Rows) (struct{}, error) {
+	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
 		var job string
 		var state []byte
 		err := rows.Scan(&job, &state)
@@ -197,7 +197,7 @@ func (r *reader) JobStates(master string) (map[string][]byte, error) {
 }
 
 // PutJobStates implements store.Tx.
-func (t *tx) PutJobStates(master string, states map[string][]byte) error {
+func (t *Tx) PutJobStates(master string, states map[string][]byte) error {
 	for job, state := range states {
 		var err error
 		if state == nil {

@@ -1,21 +1,49 @@
-package sqlite
+package rows
 
 import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
 )
+
+// Conn runs the statements of one transaction.
+type Conn interface {
+	// Exec runs a statement and returns how many rows it changed.
+	Exec(query string, args ...any) (int64, error)
+	// Queue runs a statement of which only the success counts. It may run as late as with the next statement or the
+	// commit, which then report its error.
+	Queue(query string, args ...any) error
+	Query(query string, args ...any) (Rows, error)
+}
+
+// Rows are what a query found, as in database/sql.
+type Rows interface {
+	Next() bool
+	Scan(into ...any) error
+	Err() error
+	Close() error
+}
+
+// errOver is returned by a transaction or reader that is used after its function has returned.
+var errOver = errors.New("transaction used after its function returned")
 
 // scope is the connection as one transaction may use it. It is over when the transaction's function has returned.
 type scope struct {
-	conn *conn
-	// ctx is looked at before each statement; it does not interrupt one.
+	conn Conn
+	// ctx is looked at before each statement.
 	ctx  context.Context
 	over atomic.Bool
 }
+
+// End says that the transaction's function has returned.
+func (s *scope) End() { s.over.Store(true) }
 
 func (s *scope) usable() error {
 	if s.over.Load() {
@@ -29,7 +57,15 @@ func (s *scope) exec(query string, args ...any) (int64, error) {
 	if err := s.usable(); err != nil {
 		return 0, err
 	}
-	return s.conn.exec(query, args...)
+	return s.conn.Exec(query, args...)
+}
+
+// queue runs a statement of which only the success counts.
+func (s *scope) queue(query string, args ...any) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.conn.Queue(query, args...)
 }
 
 // change runs a statement that must change a row; when it changes none, the error is missing.
@@ -44,21 +80,20 @@ func (s *scope) change(missing error, query string, args ...any) error {
 	}
 }
 
-func (s *scope) query(query string, args ...any) (*sql.Rows, error) {
+func (s *scope) query(query string, args ...any) (Rows, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	return s.conn.query(query, args...)
+	return s.conn.Query(query, args...)
 }
 
 // list runs a query and scans its rows.
-func list[T any](s *scope, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func list[T any](s *scope, scan func(Rows) (T, error), query string, args ...any) (out []T, err error) {
 	rows, err := s.query(query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var out []T
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		item, err := scan(rows)
 		if err != nil {
@@ -66,11 +101,11 @@ func list[T any](s *scope, scan func(*sql.Rows) (T, error), query string, args .
 		}
 		out = append(out, item)
 	}
-	return out, explain(rows.Err())
+	return out, rows.Err()
 }
 
 // one runs a query for one row; when there is none, the error is missing.
-func one[T any](s *scope, missing error, scan func(*sql.Rows) (T, error), query string, args ...any) (T, error) {
+func one[T any](s *scope, missing error, scan func(Rows) (T, error), query string, args ...any) (T, error) {
 	items, err := list(s, scan, query, args...)
 	if err != nil || len(items) > 0 {
 		return first(items), err
@@ -86,17 +121,17 @@ func first[T any](items []T) (item T) {
 }
 
 // scanned scans rows of one column.
-func scanned[T any](rows *sql.Rows) (value T, err error) {
+func scanned[T any](rows Rows) (value T, err error) {
 	err = rows.Scan(&value)
 	return value, err
 }
 
 // limited turns "0 means all" into what LIMIT understands.
-func limited(limit int) int {
+func limited(limit int) int64 {
 	if limit <= 0 {
-		return -1
+		return math.MaxInt64
 	}
-	return limit
+	return int64(limit)
 }
 
 // textOf encodes a value as a JSON text column.
@@ -123,3 +158,17 @@ func timeOf(micros sql.NullInt64) time.Time {
 	}
 	return time.UnixMicro(micros.Int64).UTC()
 }
+
+// flag is a truth as a column holds it.
+func flag(value bool) int64 {
+	if value {
+		return 1
+	}
+	return 0
+}
+
+// notFound is store.ErrNotFound with what was looked for.
+func notFound(what, name string) error { return fmt.Errorf("%s %q: %w", what, name, store.ErrNotFound) }
+
+// exists is store.ErrExists with what is there already.
+func exists(what, name string) error { return fmt.Errorf("%s %q: %w", what, name, store.ErrExists) }

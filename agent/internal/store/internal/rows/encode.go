@@ -1,7 +1,8 @@
-package sqlite
+package rows
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -163,6 +164,9 @@ func (row *executionRow) decode() (*engine.Execution, error) {
 	return ex, nil
 }
 
+// errTorn is the error of an execution whose stages are not those of its order.
+var errTorn = errors.New("it is in the order of stages and has no row")
+
 // decodeShown decodes the part of an execution that the API shows; brief leaves the tasks out.
 func (row *executionRow) decodeShown(brief bool) (*spinnaker.Execution, error) {
 	ex := new(spinnaker.Execution)
@@ -183,7 +187,7 @@ func (row *executionRow) decodeShown(brief bool) (*spinnaker.Execution, error) {
 	for _, id := range order {
 		stored := row.stages[id]
 		if stored == nil {
-			return nil, fmt.Errorf("stage %q is in the order of stages and has no row", id)
+			return nil, fmt.Errorf("stage %q: %w", id, errTorn)
 		}
 		stage, err := stored.decode()
 		if err != nil {

@@ -1,6 +1,7 @@
-package sqlite
+package rows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +12,10 @@ import (
 
 // where collects the conditions of a query.
 type where struct {
-	terms []string
-	args  []any
-	err   error
+	dialect Dialect
+	terms   []string
+	args    []any
+	err     error
 }
 
 // add adds a condition; %s in it stands for the argument.
@@ -38,8 +40,11 @@ func among[T ~string](w *where, column string, values []T) {
 	if err != nil && w.err == nil {
 		w.err = err
 	}
-	w.add(column+" IN (SELECT value FROM json_each(%s))", text)
+	w.add(w.dialect.among(column, "%s"), text)
 }
+
+// among is the condition that a column is among the texts of a JSON list.
+func (d Dialect) among(column, list string) string { return fmt.Sprintf(d.Among, column, list) }
 
 // clause returns the WHERE clause, empty without conditions.
 func (w *where) clause() string {
@@ -50,7 +55,7 @@ func (w *where) clause() string {
 }
 
 // Executions implements store.Reader.
-func (r *reader) Executions(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
+func (r *Reader) Executions(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
 	out, err := r.executions(query)
 	if err != nil {
 		return nil, fmt.Errorf("list executions: %w", err)
@@ -58,8 +63,22 @@ func (r *reader) Executions(query store.ExecutionQuery) ([]*spinnaker.Execution,
 	return out, nil
 }
 
-func (r *reader) executions(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
-	statement, args, err := selection(query)
+// maxTorn is how often a list is read again that others change between its statements.
+const maxTorn = 5
+
+// executions reads a list. In a transaction that may write, others may change or delete an execution of it between two
+// statements; what was read then is not whole.
+func (r *Reader) executions(query store.ExecutionQuery) (out []*spinnaker.Execution, err error) {
+	for range maxTorn {
+		if out, err = r.executionsOnce(query); !errors.Is(err, errTorn) || r.hold == "" {
+			break
+		}
+	}
+	return out, err
+}
+
+func (r *Reader) executionsOnce(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
+	statement, args, err := r.selection(query)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +103,8 @@ func (r *reader) executions(query store.ExecutionQuery) ([]*spinnaker.Execution,
 }
 
 // selection is the statement that finds the executions of a query.
-func selection(query store.ExecutionQuery) (statement string, args []any, err error) {
-	w := conditions(query)
+func (r *Reader) selection(query store.ExecutionQuery) (statement string, args []any, err error) {
+	w := r.conditions(query)
 	order := "ORDER BY build_time DESC, id DESC"
 	if query.OldestFirst {
 		order = "ORDER BY build_time, id"
@@ -96,8 +115,8 @@ func selection(query store.ExecutionQuery) (statement string, args []any, err er
 	return statement, w.args, w.err
 }
 
-func conditions(query store.ExecutionQuery) *where {
-	w := &where{}
+func (r *Reader) conditions(query store.ExecutionQuery) *where {
+	w := &where{dialect: r.dialect}
 	w.equal("type", string(query.Type))
 	w.equal("application", query.Application)
 	w.equal("name", query.PipelineName)

@@ -1,4 +1,4 @@
-package sqlite
+package rows
 
 import (
 	"database/sql"
@@ -11,8 +11,8 @@ import (
 )
 
 // DueStages implements store.Reader.
-func (r *reader) DueStages(now time.Time, limit int) ([]store.StageRef, error) {
-	return list(&r.scope, func(rows *sql.Rows) (ref store.StageRef, err error) {
+func (r *Reader) DueStages(now time.Time, limit int) ([]store.StageRef, error) {
+	return list(&r.scope, func(rows Rows) (ref store.StageRef, err error) {
 		err = rows.Scan(&ref.ExecutionID, &ref.StageID)
 		return ref, err
 	}, selectDueStages, now.UnixMicro(), limited(limit))
@@ -27,7 +27,7 @@ const (
 )
 
 // NextDue implements store.Reader.
-func (r *reader) NextDue() (time.Time, error) {
+func (r *Reader) NextDue() (time.Time, error) {
 	stage, err := r.earliest(selectNextStage)
 	if err != nil {
 		return time.Time{}, err
@@ -42,13 +42,13 @@ func (r *reader) NextDue() (time.Time, error) {
 	return stage, nil
 }
 
-func (r *reader) earliest(query string) (time.Time, error) {
+func (r *Reader) earliest(query string) (time.Time, error) {
 	due, err := list(&r.scope, scanned[sql.NullInt64], query)
 	return timeOf(first(due)), err
 }
 
 // ClaimStage implements store.Tx.
-func (t *tx) ClaimStage(ref store.StageRef, incarnation string, now time.Time) (store.Claim, error) {
+func (t *Tx) ClaimStage(ref store.StageRef, incarnation string, now time.Time) (store.Claim, error) {
 	epochs, err := list(&t.scope, scanned[int64], `UPDATE stage SET owner = $3, epoch = epoch + 1
 		WHERE execution_id = $1 AND id = $2 AND owner IS NULL AND due_at IS NOT NULL AND due_at <= $4
 			AND EXISTS (SELECT 1 FROM incarnation WHERE id = $3) RETURNING epoch`,
@@ -62,7 +62,7 @@ func (t *tx) ClaimStage(ref store.StageRef, incarnation string, now time.Time) (
 	return store.Claim{StageRef: ref, Incarnation: incarnation, Epoch: epochs[0]}, nil
 }
 
-func (t *tx) whyNotClaimed(ref store.StageRef, incarnation string) error {
+func (t *Tx) whyNotClaimed(ref store.StageRef, incarnation string) error {
 	owner, err := one(&t.scope, store.ErrNotFound, scanned[sql.NullString],
 		"SELECT owner FROM stage WHERE execution_id = $1 AND id = $2", ref.ExecutionID, ref.StageID)
 	if err != nil {
@@ -78,7 +78,7 @@ func (t *tx) whyNotClaimed(ref store.StageRef, incarnation string) error {
 }
 
 // alive is store.ErrStale for an incarnation without a row. What such a one takes would never be released.
-func (t *tx) alive(incarnation string) error {
+func (t *Tx) alive(incarnation string) error {
 	_, err := one(&t.scope, fmt.Errorf("incarnation %q is not known or was declared dead: %w", incarnation, store.ErrStale),
 		scanned[int], "SELECT 1 FROM incarnation WHERE id = $1", incarnation)
 	return err
@@ -91,7 +91,7 @@ func stale(claim store.Claim) error {
 }
 
 // ReleaseClaim implements store.Tx.
-func (t *tx) ReleaseClaim(claim store.Claim) error {
+func (t *Tx) ReleaseClaim(claim store.Claim) error {
 	due, err := one(&t.scope, stale(claim), scanned[sql.NullInt64], `UPDATE stage SET owner = NULL
 		WHERE execution_id = $1 AND id = $2 AND owner = $3 AND epoch = $4 RETURNING due_at`,
 		claim.ExecutionID, claim.StageID, claim.Incarnation, claim.Epoch)
@@ -103,10 +103,13 @@ func (t *tx) ReleaseClaim(claim store.Claim) error {
 }
 
 // Checkpoint implements store.Tx.
-func (t *tx) Checkpoint(claim store.Claim, state []byte) error {
+func (t *Tx) Checkpoint(claim store.Claim, state []byte) error {
 	if len(state) > engine.MaxState {
 		return fmt.Errorf("checkpoint stage %q of execution %q: the state has %d bytes, at most %d are kept",
 			claim.StageID, claim.ExecutionID, len(state), engine.MaxState)
+	}
+	if err := t.holdExecution(claim.ExecutionID); err != nil {
+		return err
 	}
 	err := t.change(stale(claim), `UPDATE stage SET state = $5
 		WHERE execution_id = $1 AND id = $2 AND owner = $3 AND epoch = $4`,
@@ -118,9 +121,17 @@ func (t *tx) Checkpoint(claim store.Claim, state []byte) error {
 	return nil
 }
 
+// holdExecution keeps others from holding the execution, as everybody does who writes the rows of its stages.
+func (t *Tx) holdExecution(id string) error {
+	if t.hold == "" {
+		return nil
+	}
+	return t.queue("SELECT 1 FROM execution WHERE id = $1"+t.hold, id)
+}
+
 // Incarnations implements store.Reader.
-func (r *reader) Incarnations() ([]store.Incarnation, error) {
-	return list(&r.scope, func(rows *sql.Rows) (i store.Incarnation, err error) {
+func (r *Reader) Incarnations() ([]store.Incarnation, error) {
+	return list(&r.scope, func(rows Rows) (i store.Incarnation, err error) {
 		var started, renewed sql.NullInt64
 		err = rows.Scan(&i.ID, &i.Host, &i.PID, &i.Version, &started, &renewed)
 		i.StartedAt, i.RenewedAt = timeOf(started), timeOf(renewed)
@@ -129,7 +140,7 @@ func (r *reader) Incarnations() ([]store.Incarnation, error) {
 }
 
 // Renew implements store.Tx.
-func (t *tx) Renew(i store.Incarnation) error {
+func (t *Tx) Renew(i store.Incarnation) error {
 	if i.ID == "" {
 		return errors.New("renew an incarnation: it has no id")
 	}
@@ -143,7 +154,7 @@ func (t *tx) Renew(i store.Incarnation) error {
 }
 
 // Bury implements store.Tx. The references to an incarnation release its claims and leases.
-func (t *tx) Bury(before time.Time) ([]string, error) {
+func (t *Tx) Bury(before time.Time) ([]string, error) {
 	dead, err := list(&t.scope, scanned[string], "DELETE FROM incarnation WHERE renewed_at < $1 RETURNING id", before.UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("bury incarnations: %w", err)
@@ -153,8 +164,8 @@ func (t *tx) Bury(before time.Time) ([]string, error) {
 }
 
 // Lease implements store.Reader.
-func (r *reader) Lease(name string) (store.Lease, error) {
-	return one(&r.scope, notFound("lease", name), func(rows *sql.Rows) (lease store.Lease, err error) {
+func (r *Reader) Lease(name string) (store.Lease, error) {
+	return one(&r.scope, notFound("lease", name), func(rows Rows) (lease store.Lease, err error) {
 		lease.Name = name
 		err = rows.Scan(&lease.Incarnation, &lease.Epoch)
 		return lease, err
@@ -162,7 +173,7 @@ func (r *reader) Lease(name string) (store.Lease, error) {
 }
 
 // TakeLease implements store.Tx.
-func (t *tx) TakeLease(name, incarnation string) (store.Lease, error) {
+func (t *Tx) TakeLease(name, incarnation string) (store.Lease, error) {
 	lease, err := t.takeLease(name, incarnation)
 	if err != nil {
 		return store.Lease{}, fmt.Errorf("take lease %q: %w", name, err)
@@ -170,7 +181,7 @@ func (t *tx) TakeLease(name, incarnation string) (store.Lease, error) {
 	return lease, nil
 }
 
-func (t *tx) takeLease(name, incarnation string) (store.Lease, error) {
+func (t *Tx) takeLease(name, incarnation string) (store.Lease, error) {
 	if err := t.alive(incarnation); err != nil {
 		return store.Lease{}, err
 	}
@@ -185,12 +196,13 @@ func (t *tx) takeLease(name, incarnation string) (store.Lease, error) {
 		return store.Lease{}, err
 	}
 	epoch, err := one(&t.scope, store.ErrStale, scanned[int64], `INSERT INTO lease (name, incarnation, epoch) VALUES ($1, $2, 1)
-		ON CONFLICT (name) DO UPDATE SET incarnation = excluded.incarnation, epoch = epoch + 1 RETURNING epoch`, name, incarnation)
+		ON CONFLICT (name) DO UPDATE SET incarnation = excluded.incarnation, epoch = lease.epoch + 1
+		WHERE lease.incarnation IS NULL RETURNING epoch`, name, incarnation)
 	return store.Lease{Name: name, Incarnation: incarnation, Epoch: epoch}, err
 }
 
 // ReleaseLease implements store.Tx.
-func (t *tx) ReleaseLease(name, incarnation string) error {
+func (t *Tx) ReleaseLease(name, incarnation string) error {
 	err := t.change(fmt.Errorf("incarnation %q: %w", incarnation, store.ErrStale),
 		"UPDATE lease SET incarnation = NULL WHERE name = $1 AND incarnation = $2", name, incarnation)
 	if err != nil {
