@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
@@ -52,6 +53,7 @@ type agent struct {
 	spel     *spel.Engine
 	access   *access.Tokens
 	accounts accounts
+	traces   *telemetry.Traces
 	server   *server.Server
 
 	// closers give back what New took, last first.
@@ -80,6 +82,7 @@ func (a *agent) build(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, a.store.Close)
 	a.catalog = catalog.New(a.store, stageValidator{a})
+	a.buildTraces()
 	incarnation, err := a.incarnation()
 	if err != nil {
 		return err
@@ -112,6 +115,14 @@ func (a *agent) build(ctx context.Context) error {
 		NewID: newID, Log: a.log})
 	a.access = access.NewTokens(a.config.Server.Tokens)
 	return a.buildServer()
+}
+
+func (a *agent) buildTraces() {
+	headers := http.Header{}
+	for name, value := range a.config.Traces.Headers {
+		headers.Set(name, value.Reveal())
+	}
+	a.traces = telemetry.NewTraces(a.config.Traces.Endpoint, headers, a.version, a.log)
 }
 
 func (a *agent) incarnation() (store.Incarnation, error) {
@@ -150,7 +161,8 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 	}
 	a.runner, err = runner.New(ctx, runner.Options{Store: a.store, Plugins: plugins{a.plugins}, Stages: a.stages,
 		Decisions: spel.New(spel.Config{}), Expressions: a.spel, NewID: newID, Log: a.log,
-		Incarnation: incarnation, Exclusive: true, MaxSteps: a.config.Runner.Parallel})
+		Incarnation: incarnation, Exclusive: true, MaxSteps: a.config.Runner.Parallel,
+		Finished: a.traces.Finished})
 	return err
 }
 
@@ -203,6 +215,7 @@ func (a *agent) run(ctx context.Context, stdout io.Writer) error {
 	group.Go(func() error {
 		return upkeep.New(upkeep.Options{Store: a.store, Retention: a.config.Store.Retention, Log: a.log}).Run(ctx)
 	})
+	group.Go(func() error { a.traces.Run(ctx); return nil })
 	a.log.Info("gennaker is serving", "version", a.version, "url", a.server.URL(), "store", a.config.Store.Path,
 		"masters", a.masters.Masters())
 	if _, err := fmt.Fprintln(stdout, a.server.URL()); err != nil {

@@ -14,6 +14,8 @@ func (a *agent) metrics() *prometheus.Registry {
 			func() float64 { return float64(a.store.Stats().Updates) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gennaker_store_commits_total", Help: "Transactions that the updates shared."},
 			func() float64 { return float64(a.store.Stats().Commits) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gennaker_traces_dropped_total", Help: "Traces that could not be sent."},
+			func() float64 { return float64(a.traces.Dropped()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gennaker_plugins_running", Help: "Plugin processes that are running."},
 			func() float64 {
 				running := 0

@@ -17,6 +17,7 @@ type Config struct {
 	Plugins        Plugins              `yaml:"plugins"`
 	Runner         Runner               `yaml:"runner"`
 	Tasks          Tasks                `yaml:"tasks"`
+	Traces         Traces               `yaml:"traces"`
 }
 
 // Server is where and how the API is served.
@@ -196,6 +197,14 @@ type Tasks struct {
 type ExecutionWindow struct {
 	// Timezone is the zone of the days and hours, for example Europe/Berlin.
 	Timezone string `yaml:"timezone"`
+}
+
+// Traces says where finished executions are sent as OpenTelemetry traces.
+type Traces struct {
+	// Endpoint is the base address of a collector that takes OTLP over HTTP; empty for none.
+	Endpoint string `yaml:"endpoint"`
+	// Headers go with each request, for example Authorization.
+	Headers map[string]Secret `yaml:"headers"`
 }
 
 // Default is the configuration of an empty file.

@@ -37,6 +37,9 @@ func (c Config) Validate() error {
 	if _, err := time.LoadLocation(c.Tasks.ExecutionWindow.Timezone); err != nil {
 		errs = append(errs, fmt.Errorf("tasks.executionWindow.timezone: found %q, expected a zone such as Europe/Berlin", c.Tasks.ExecutionWindow.Timezone))
 	}
+	if c.Traces.Endpoint != "" && !isWebAddress(c.Traces.Endpoint) {
+		errs = append(errs, fmt.Errorf("traces.endpoint: found %q, expected a URL such as http://127.0.0.1:4318", c.Traces.Endpoint))
+	}
 	if c.Runner.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("runner.parallel: found %d, expected at least 1", c.Runner.Parallel))
 	}
@@ -130,10 +133,9 @@ func (r Retention) validate() []error {
 func (j Jenkins) validate() []error {
 	errs := unique("jenkins.masters", j.Masters, func(m Master) string { return m.Name })
 	for i, master := range j.Masters {
-		address, err := url.Parse(master.Address)
-		if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		if !isWebAddress(master.Address) {
 			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: found %q, expected a URL such as https://ci.example.com/jenkins", i, master.Address))
-		} else if address.User != nil {
+		} else if address, err := url.Parse(master.Address); err == nil && address.User != nil {
 			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: holds a user name: use username and password", i))
 		}
 		if !slices.Contains([]string{"", "latest", "all", "none"}, master.Backfill) {
@@ -152,6 +154,12 @@ func (p Plugin) validate(path string) []error {
 		errs = append(errs, fmt.Errorf("%s.sha256: found %q, expected 64 hexadecimal digits, as sha256sum prints them", path, p.SHA256))
 	}
 	return errs
+}
+
+// isWebAddress says whether a text is an http or https URL with a host.
+func isWebAddress(text string) bool {
+	address, err := url.Parse(text)
+	return err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https")
 }
 
 // unique checks that every item of a list has a name and no two have the same.

@@ -57,6 +57,8 @@ type Options struct {
 	// other pipelines may want to hear of. Both may be nil.
 	Ended  func(tx store.Tx, ex *spinnaker.Execution) error
 	Notify func(tx store.Tx, ex *spinnaker.Execution, changes []engine.Notification) error
+	// Finished is called after that transaction, with the execution as it ended. It must not block, and may be nil.
+	Finished func(ex *spinnaker.Execution)
 
 	// MaxSteps is how many steps run at the same time, MaxTurns how many transactions are under way.
 	MaxSteps, MaxTurns int

@@ -55,6 +55,9 @@ func (r *Runner) turn(ctx context.Context, executionID string, ended *step) erro
 	if t.ended {
 		r.Log.Info("execution ended", "application", t.ex.Application, "pipeline", t.ex.Name, "execution", t.ex.ID,
 			"status", t.ex.Status)
+		if r.Finished != nil {
+			r.Finished(t.ex.Execution)
+		}
 	}
 	for _, s := range t.claimed {
 		r.begin(ctx, s)

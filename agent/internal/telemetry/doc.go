@@ -1,2 +1,2 @@
-// Package telemetry sets up the agent's logs and metrics.
+// Package telemetry sets up the agent's logs and metrics, and sends traces of what it ran.
 package telemetry
