@@ -13,12 +13,16 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
+// retryAfter is in how many seconds a request that found the store unavailable may be repeated.
+const retryAfter = "10"
+
 // statusClosed is what is logged and counted when the caller has gone before the answer. No caller sees it.
 const statusClosed = 499
 
 // rendered turns the error of a handler into Spinnaker's error body. Errors that are not made for callers are logged, and
-// the caller is told where to look: what they say may be no business of theirs.
-func rendered(log *slog.Logger) gin.HandlerFunc {
+// the caller is told where to look: what they say may be no business of theirs. Those that unavailable knows are a 503: the
+// request was not carried out, and may be repeated.
+func rendered(log *slog.Logger, unavailable func(error) bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Next()
 		if len(c.Errors) == 0 || c.Writer.Written() {
@@ -35,6 +39,11 @@ func rendered(log *slog.Logger) gin.HandlerFunc {
 			log.ErrorContext(c, "request failed", "method", c.Request.Method, "path", c.Request.URL.Path, "error", err, "request", request)
 			answer = &spinnaker.Error{Status: http.StatusInternalServerError,
 				Message: fmt.Sprintf("%s %s failed inside the agent: its log says why, at request %s", c.Request.Method, c.Request.URL.Path, request)}
+			if unavailable != nil && unavailable(err) {
+				c.Header("Retry-After", retryAfter)
+				answer.Status = http.StatusServiceUnavailable
+				answer.Message += ". Nothing was kept of it; try again later"
+			}
 		}
 		c.JSON(answer.Status, errorBody(answer, time.Now()))
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	Authenticate func(token string) (Identity, bool)
 	// Ready says whether the agent can accept work: /health asks it.
 	Ready func(ctx context.Context) error
+	// Unavailable says whether an error means that nothing can be kept or read just now; the caller gets a 503 then. nil is
+	// never.
+	Unavailable func(error) bool
 	// Absent says which part of Spinnaker an unknown address belongs to that this server does not have, or "". It may be
 	// nil.
 	Absent func(path string) string
@@ -143,7 +146,7 @@ func handler(o Options) (http.Handler, error) {
 	router.HandleMethodNotAllowed = true
 	router.ContextWithFallback = true
 	metrics := newRequestMetrics(o.Metrics)
-	router.Use(requestID, logged(o.Log, metrics), compressed(), rendered(o.Log), recovered(o.Log), cors(o.AllowedOrigins),
+	router.Use(requestID, logged(o.Log, metrics), compressed(), rendered(o.Log, o.Unavailable), recovered(o.Log), cors(o.AllowedOrigins),
 		sameSite, limited(o.MaxBody), authenticated(o.Authenticate))
 	router.NoRoute(noRoute(o.Absent))
 	router.NoMethod(func(c *gin.Context) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -74,14 +75,17 @@ func message(t *testing.T, recorder *httptest.ResponseRecorder) string {
 // What goes wrong inside is for the log. The caller gets words for callers only, and where to look.
 func TestFailures(t *testing.T) {
 	var log bytes.Buffer
+	errFull := errors.New("the disk is full")
 	o := options(&log, routes{
 		"GET /broken":   func(c *gin.Context) { c.Error(errors.New("disk /var/lib/x: input/output error")) },
 		"GET /panics":   func(*gin.Context) { panic("nil map") },
+		"GET /full":     func(c *gin.Context) { c.Error(fmt.Errorf("save: %w", errFull)) },
 		"GET /upstream": func(c *gin.Context) { c.Error(&spinnaker.Error{Status: 502, Message: `jenkins "ci": 403 Forbidden`}) },
 		"GET /invalid": func(c *gin.Context) {
 			c.Error(&spinnaker.Error{Status: 400, Message: "no", Errors: []string{"a", "b"}})
 		},
 	})
+	o.Unavailable = func(err error) bool { return errors.Is(err, errFull) }
 	for _, test := range []struct {
 		path    string
 		status  int
@@ -90,6 +94,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"/broken", 500, "GET /broken failed inside the agent: its log says why, at request R", "input/output error"},
 		{"/panics", 500, "GET /panics failed inside the agent: its log says why, at request R", "nil map"},
+		{"/full", 503, "GET /full failed inside the agent: its log says why, at request R. Nothing was kept of it; try again later", "the disk is full"},
 		{"/upstream", 502, `jenkins "ci": 403 Forbidden`, ""},
 		{"/invalid", 400, "no", ""},
 	} {
@@ -104,6 +109,9 @@ func TestFailures(t *testing.T) {
 		if test.logged == "" != (log.Len() == 0) || !strings.Contains(log.String(), test.logged) {
 			t.Errorf("%s logged %q, want %q in it", test.path, log.String(), test.logged)
 		}
+	}
+	if after := ask(t, o, http.MethodGet, "/full", nil).Header().Get("Retry-After"); after != retryAfter {
+		t.Errorf("Retry-After is %q, want %q", after, retryAfter)
 	}
 	if answer := ask(t, o, http.MethodGet, "/invalid", nil); !strings.Contains(answer.Body.String(), `"errors":["a","b"]`) {
 		t.Errorf("findings are lost: %s", answer.Body)

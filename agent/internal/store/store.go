@@ -25,11 +25,15 @@ var ErrHeld = errors.New("held by another transaction")
 // ErrTooLarge is returned for a body over the limit.
 var ErrTooLarge = errors.New("too large")
 
+// ErrUnavailable is returned (wrapped, with the cause and what to do) while the store cannot keep or read anything: a full
+// disk, a read-only or damaged file, a lost connection. Nothing of the update was kept; it may succeed later.
+var ErrUnavailable = errors.New("the store is not available")
+
 // Store keeps everything the agent must not forget.
 type Store interface {
 	// Update runs change in a transaction and returns once it is durable. change touches only its Tx, may run
 	// again, and acts on the outside only after Update has returned; an Update inside it would wait for itself. The
-	// error of change comes back as it is, and nothing is kept then. A panic of change is the caller's. Concurrent
+	// error of change comes back as it is (ErrUnavailable with the store's name), and nothing is kept then. A panic of change is the caller's. Concurrent
 	// updates may share one commit. ctx counts only while the update is queued.
 	Update(ctx context.Context, change func(Tx) error) error
 	// View runs read on a consistent snapshot. When ctx ends, the next read fails.
@@ -48,7 +52,7 @@ type Store interface {
 	// CollectBlobs deletes bodies without reference that are older than age, in small batches, and says how many.
 	CollectBlobs(ctx context.Context, age time.Duration) (int, error)
 
-	// Ping says whether the store can be written to: the agent's readiness.
+	// Ping says whether the store can be written to and has found no damage: the agent's readiness.
 	Ping(ctx context.Context) error
 	Close() error
 }

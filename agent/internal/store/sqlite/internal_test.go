@@ -5,8 +5,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,6 +131,21 @@ func TestMigrations(t *testing.T) {
 	}
 	if _, err := c.ExecContext(t.Context(), "SELECT * FROM c"); err == nil {
 		t.Error("the broken step left a table")
+	}
+}
+
+func TestRefusedByTheSystemSaysWhatToDo(t *testing.T) {
+	for errno, want := range map[syscall.Errno]string{
+		syscall.EACCES: "open /x/gennaker.db: permission denied: give the agent's user the right to read and write it",
+		syscall.EROFS:  "open /x/gennaker.db: read-only file system: mount it writable, or choose another path with store.path",
+		syscall.ENOSPC: "open /x/gennaker.db: no space left on device: free some space",
+		syscall.EDQUOT: "open /x/gennaker.db: disk quota exceeded: free some space",
+		syscall.EISDIR: "open /x/gennaker.db: is a directory",
+	} {
+		err := refusedByTheSystem(&fs.PathError{Op: "open", Path: "/x/gennaker.db", Err: errno})
+		if err.Error() != want || !errors.Is(err, errno) {
+			t.Errorf("found %q, expected %q", err, want)
+		}
 	}
 }
 

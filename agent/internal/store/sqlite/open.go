@@ -52,6 +52,8 @@ type Store struct {
 	closeOnce        sync.Once
 	closeErr         error
 
+	// damaged is the first damage of the file that a statement has met, nil before.
+	damaged          atomic.Pointer[fault]
 	generation       atomic.Int64
 	queued           atomic.Int64
 	commits, changes atomic.Uint64
@@ -109,11 +111,11 @@ func create(name string) (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
+		return "", refusedByTheSystem(err)
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return "", err
+		return "", refusedByTheSystem(err)
 	}
 	return path, file.Close()
 }
@@ -183,14 +185,18 @@ func (s *Store) disconnect() error {
 // Due implements store.Store.
 func (s *Store) Due() <-chan struct{} { return s.due }
 
-// Ping writes a row and waits until it is durable.
+// Ping writes a row and waits until it is durable. A store that has met damage is not ready, although it may still serve
+// what is not damaged.
 func (s *Store) Ping(ctx context.Context) error {
+	if damage := s.damaged.Load(); damage != nil {
+		return fmt.Errorf("store %q: %w", s.path, damage)
+	}
 	err := s.Update(ctx, func(store.Tx) error {
 		_, err := s.writer.Exec("UPDATE counter SET value = value + 1 WHERE name = 'ping'")
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("store %q: not writable: %w", s.path, err)
+		return fmt.Errorf("not writable: %w", err)
 	}
 	return nil
 }

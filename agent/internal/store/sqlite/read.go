@@ -52,7 +52,7 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 	select {
 	case c := <-s.readers.idle:
 		defer func() { s.readers.idle <- c }()
-		return s.view(ctx, c, read)
+		return s.named(s.view(ctx, c, read))
 	case <-ctx.Done():
 		return fmt.Errorf("store %q: wait for a reader: %w", s.path, context.Cause(ctx))
 	case <-s.closing:
@@ -62,13 +62,13 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 
 func (s *Store) view(ctx context.Context, c *conn, read func(store.Reader) error) (err error) {
 	if _, err := c.Exec("BEGIN"); err != nil {
-		return fmt.Errorf("store %q: begin to read: %w", s.path, err)
+		return fmt.Errorf("begin to read: %w", err)
 	}
 	r := rows.NewReader(ctx, c, dialect, s.time())
 	defer func() {
 		r.End()
 		if _, end := c.Exec("ROLLBACK"); end != nil && err == nil {
-			err = fmt.Errorf("store %q: end reading: %w", s.path, end)
+			err = fmt.Errorf("end reading: %w", end)
 		}
 	}()
 	return read(r)

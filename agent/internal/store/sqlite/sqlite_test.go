@@ -250,7 +250,8 @@ func TestSlowUpdatesAreLogged(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	s := openAt(t, sqlite.Options{Path: file(t)})
+	path := file(t)
+	s := openAt(t, sqlite.Options{Path: path})
 	update(t, s, audit("before"))
 	restore := s.LimitPages(t, 4)
 	big := strings.Repeat("x", 1<<20)
@@ -258,6 +259,9 @@ func TestFullDisk(t *testing.T) {
 		err := s.Update(t.Context(), func(tx store.Tx) error { return tx.AddAudit(store.AuditRow{Action: "big", Detail: big}) })
 		if err == nil || !strings.Contains(err.Error(), "the disk is full, free some space") {
 			t.Fatalf("found error %v, expected one about the full disk", err)
+		}
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), path) {
+			t.Errorf("found error %v, expected a store.ErrUnavailable that names %s", err, path)
 		}
 	}
 	restore()
@@ -312,6 +316,53 @@ func TestReadOnlyFile(t *testing.T) {
 	err := s.Ping(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "not writable: ") || !strings.Contains(err.Error(), "is read-only") {
 		t.Errorf("found error %v, expected one about the read-only file", err)
+	}
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("%v is no store.ErrUnavailable", err)
+	}
+}
+
+// Once a statement has met a damaged page, the store is not ready any more, and says which file it is.
+func TestDamagedPage(t *testing.T) {
+	path := file(t)
+	first := openAt(t, sqlite.Options{Path: path})
+	update(t, first, func(tx store.Tx) error {
+		for range 2000 {
+			if err := tx.AddAudit(store.AuditRow{Action: "x", Detail: strings.Repeat("y", 200)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	closed(t, first)
+	damage(t, path)
+
+	s := openAt(t, sqlite.Options{Path: path})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatalf("before the damage was met: %v", err)
+	}
+	err := s.View(t.Context(), func(r store.Reader) error {
+		_, err := r.Audit(0)
+		return err
+	})
+	for _, err := range []error{err, s.Ping(t.Context())} {
+		if err == nil || !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "the database file is damaged, restore a backup") {
+			t.Errorf("found error %v, expected one that names the damaged file", err)
+		}
+	}
+}
+
+// damage overwrites the second half of a file.
+func damage(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[len(data)/2:], bytes.Repeat([]byte{0xff}, len(data)))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -36,12 +36,12 @@ func (s *Store) Update(ctx context.Context, change func(store.Tx) error) error {
 	}
 	turn := <-u.turn
 	if turn.err != nil {
-		return turn.err
+		return s.named(turn.err)
 	}
 	if err := u.run(turn.tx, change); err != nil {
-		return err
+		return s.named(err)
 	}
-	return <-u.committed
+	return s.named(<-u.committed)
 }
 
 // enqueue waits until the writer takes the update.
@@ -84,7 +84,7 @@ func (s *Store) write() {
 // commit runs an update and those that wait behind it in one transaction and answers all of them.
 func (s *Store) commit(first *update) {
 	if err := s.begin(); err != nil {
-		first.turn <- turn{err: fmt.Errorf("store %q: begin: %w", s.path, err)}
+		first.turn <- turn{err: fmt.Errorf("begin: %w", err)}
 		return
 	}
 	var members []*update
@@ -105,7 +105,7 @@ func (s *Store) commit(first *update) {
 		_, err = s.writer.Exec("COMMIT")
 	}
 	if err != nil {
-		err = fmt.Errorf("store %q: commit: %w", s.path, err)
+		err = fmt.Errorf("commit: %w", err)
 		s.rollback()
 	} else if len(members) > 0 {
 		s.commits.Add(1)
@@ -133,7 +133,7 @@ func (s *Store) waiting() *update {
 // error means that the transaction of the whole group is lost.
 func (s *Store) admit(u *update) (*rows.Tx, error) {
 	if _, err := s.writer.Exec("SAVEPOINT member"); err != nil {
-		u.turn <- turn{err: fmt.Errorf("store %q: begin: %w", s.path, err)}
+		u.turn <- turn{err: fmt.Errorf("begin: %w", err)}
 		return nil, err
 	}
 	t := rows.NewTx(context.Background(), s.writer, dialect, s.time(), s.nextGeneration)
