@@ -253,3 +253,42 @@ func TestLateCandidateHidesNothing(t *testing.T) {
 	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"type":"wait","waitTime":"0.1"}]}`), nil))
 	expect(t, "statuses", statuses(ex), "SUCCEEDED 0=SUCCEEDED")
 }
+
+// TestEndedStartsAnother: what follows from the end of an execution is stored with it, once for each end.
+func TestEndedStartsAnother(t *testing.T) {
+	next := pipeline(t, `{"application":"shop","name":"next","stages":[{"refId":"1","type":"wait"}]}`)
+	var b *bench
+	b = start(t, openStore(t), &plugins{}, func(o *runner.Options) {
+		o.Ended = func(tx store.Tx, ex *spinnaker.Execution) error {
+			if ex.Name != "first" {
+				return nil
+			}
+			_, _, err := b.runner.Start(tx, runner.Start{Pipeline: next, Trigger: spinnaker.Trigger{
+				"after": fmt.Sprintf("%s of %s", ex.Status, ex.ID), "correlationId": fmt.Sprintf("%s/%d", ex.ID, ex.EndTime)}})
+			return err
+		}
+	})
+	followers := func() (after []string) {
+		err := b.store.View(t.Context(), func(r store.Reader) error {
+			runs, err := r.Executions(store.ExecutionQuery{PipelineName: "next", OldestFirst: true})
+			for _, run := range runs {
+				after = append(after, run.Trigger.Text("after"))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return after
+	}
+	id := b.launch(pipeline(t, `{"application":"shop","name":"first","stages":[{"refId":"1","type":"manualJudgment"}]}`), nil)
+	b.judge(id, "stop")
+	ex := b.ended(id)
+	expect(t, "followers", strings.Join(followers(), ", "), "TERMINAL of "+id)
+	if err := b.runner.Restart(t.Context(), id, ex.Stages[0].ID, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	b.judge(id, "continue")
+	b.ended(id)
+	expect(t, "followers after a restart", strings.Join(followers(), ", "), "TERMINAL of "+id+", SUCCEEDED of "+id)
+}

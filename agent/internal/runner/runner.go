@@ -53,9 +53,11 @@ type Options struct {
 	// lock on an SQLite file proves: what earlier ones had claimed is free at once.
 	Incarnation store.Incarnation
 	Exclusive   bool
-	// Ended is called in the transaction in which an execution ended, Notify in that of each change that people or
-	// other pipelines may want to hear of. Both may be nil.
-	Ended  func(tx store.Tx, ex *spinnaker.Execution) error
+	// Ended is called in the transaction in which an execution ended, once for each end, also of one that could not be
+	// launched or was canceled before it started. An execution that is restarted ends again: its id and EndTime name an
+	// end. Ended may start other executions with tx. An error undoes the transaction, which is tried again later.
+	Ended func(tx store.Tx, ex *spinnaker.Execution) error
+	// Notify is called in the transaction of each change that people may want to hear of.
 	Notify func(tx store.Tx, ex *spinnaker.Execution, changes []engine.Notification) error
 	// Finished is called after that transaction, with the execution as it ended. It must not block, and may be nil.
 	Finished func(ex *spinnaker.Execution)
