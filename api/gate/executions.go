@@ -202,5 +202,5 @@ func (a *API) patchStage(c *gin.Context) (any, error) {
 }
 
 func (a *API) restartStage(c *gin.Context) (any, error) {
-	return a.Executions.RestartStage(c, a.User(c), c.Param("id"), c.Param("stage"))
+	return a.Executions.RestartStage(c, a.User(c), c.Param("id"), c.Param("stage"), c.Query("reevaluate") == "true")
 }

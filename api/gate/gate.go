@@ -68,7 +68,8 @@ type Executions interface {
 	Resume(ctx context.Context, user, id string) error
 	// PatchStage merges values into a stage's context and returns the execution as it is then.
 	PatchStage(ctx context.Context, user, id, stageID string, values map[string]any) (*spinnaker.Execution, error)
-	RestartStage(ctx context.Context, user, id, stageID string) (*spinnaker.Execution, error)
+	// RestartStage runs an execution again from a stage; with reevaluate, expressions are evaluated anew.
+	RestartStage(ctx context.Context, user, id, stageID string, reevaluate bool) (*spinnaker.Execution, error)
 	Delete(ctx context.Context, user, id string) error
 }
 

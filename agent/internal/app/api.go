@@ -172,8 +172,8 @@ func (e executions) PatchStage(ctx context.Context, user, id, stageID string, va
 	return e.Execution(ctx, id)
 }
 
-func (e executions) RestartStage(ctx context.Context, user, id, stageID string) (*spinnaker.Execution, error) {
-	if err := e.runner.Restart(ctx, id, stageID, user); err != nil {
+func (e executions) RestartStage(ctx context.Context, user, id, stageID string, reevaluate bool) (*spinnaker.Execution, error) {
+	if err := e.runner.Restart(ctx, id, stageID, user, reevaluate); err != nil {
 		return nil, err
 	}
 	if err := e.audited(ctx, user, "restartStage", id+"/"+stageID, ""); err != nil {

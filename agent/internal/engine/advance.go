@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -41,14 +42,9 @@ type advance struct {
 	now     time.Time
 	ids     func() string
 	changes Changes
-
-	// views is the execution as expressions see it; nil until one asks, and when the list of stages has changed.
-	views *views
-
-	byID       map[string]*spinnaker.Stage
-	byParent   map[string][]*spinnaker.Stage
-	byRef      map[sibling][]*spinnaker.Stage
-	dependents map[sibling][]*spinnaker.Stage
+	// asked: the execution may have come to its end.
+	asked bool
+	*graph
 }
 
 // Advance applies events to an execution, in order, and takes it as far as it goes without anything from outside: an
@@ -56,18 +52,53 @@ type advance struct {
 // do ends. Given no events it only does the latter, which also puts an execution on its feet that an error left
 // without due work. The error is for an event that can not be understood; the execution is then not to be stored.
 func (e *Engine) Advance(ex *Execution, events []Event, now time.Time, ids func() string) (Changes, error) {
-	a := &advance{engine: e, ex: ex, now: now, ids: ids}
-	if ex.Work == nil {
-		ex.Work = map[string]*Work{}
+	return e.Advancer(ex).Advance(events, now, ids)
+}
+
+// Advancer advances one execution again and again, and arranges its stages only once for that. Meanwhile nothing else
+// may change the execution.
+type Advancer struct {
+	engine *Engine
+	ex     *Execution
+	graph  *graph
+}
+
+// Advancer returns an advancer of an execution.
+func (e *Engine) Advancer(ex *Execution) *Advancer { return &Advancer{engine: e, ex: ex} }
+
+// Advance is Engine.Advance for the advancer's execution.
+func (r *Advancer) Advance(events []Event, now time.Time, ids func() string) (Changes, error) {
+	a := &advance{engine: r.engine, ex: r.ex, now: now, ids: ids, graph: r.graph}
+	if a.graph == nil || !slices.Equal(a.stages, a.ex.Stages) {
+		if err := a.ex.Readable(); err != nil {
+			return Changes{}, err
+		}
+		if a.ex.Work == nil {
+			a.ex.Work = map[string]*Work{}
+		}
+		a.index()
 	}
-	a.index()
 	for _, event := range events {
 		if err := a.apply(event); err != nil {
-			return Changes{}, fmt.Errorf("execution %s: %s event: %w", ex.ID, event.Kind, err)
+			return Changes{}, fmt.Errorf("execution %s: %s event: %w", a.ex.ID, event.Kind, err)
 		}
+		a.evaluate()
 	}
 	a.settle()
+	r.graph = a.graph
 	return a.changes, nil
+}
+
+// Readable says why this engine must leave an execution alone, or nil: a newer one has stored something about it that
+// would be lost.
+func (ex *Execution) Readable() error {
+	for id, w := range ex.Work {
+		if w != nil && w.Format > format {
+			return fmt.Errorf("execution %s: stage %s was stored by a newer agent, in form %d; this one knows forms up to %d: upgrade it",
+				ex.ID, id, w.Format, format)
+		}
+	}
+	return nil
 }
 
 func (a *advance) apply(event Event) error {
@@ -120,6 +151,7 @@ func (a *advance) settle() {
 	if a.ex.Status == spinnaker.NotStarted && !a.ex.Waiting {
 		a.startExecution()
 	}
+	a.evaluate()
 	if a.ex.Status != spinnaker.Running || a.anyActive() {
 		return
 	}
@@ -128,6 +160,7 @@ func (a *advance) settle() {
 			a.startStage(stage)
 		}
 	}
+	a.evaluate()
 	if a.ex.Status == spinnaker.Running && !a.anyActive() {
 		a.finish(a.finalStatus())
 	}

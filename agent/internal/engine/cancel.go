@@ -72,16 +72,20 @@ func (a *advance) stopChildren(stage *spinnaker.Stage, verdict spinnaker.Status)
 
 // stop plans nothing more for a stage but to take the verdict.
 func (w *Work) stop(verdict spinnaker.Status) {
-	*w = Work{
-		Attempt: w.Attempt, Step: w.Step, State: w.State, Began: w.Began, Pending: w.Pending,
-		Part: PartCancel, Verdict: verdict, Ending: w.Ending,
-	}
+	began, pending, ending := w.Began, w.Pending, w.Ending
+	w.rest()
+	w.Began, w.Pending, w.Ending = began, pending, ending
+	w.Part, w.Verdict = PartCancel, verdict
 }
 
-// endChildren cancels the synthetic stages of a stage that is being stopped.
+// endChildren cancels the synthetic stages of a stage that is being stopped, or skips them with it.
 func (a *advance) endChildren(stage *spinnaker.Stage) {
+	verdict := spinnaker.Canceled
+	if a.work(stage).Verdict == spinnaker.Skipped {
+		verdict = spinnaker.Skipped
+	}
 	for _, child := range a.children(stage.ID) {
-		a.stop(child, spinnaker.Canceled)
+		a.stop(child, verdict)
 	}
 	a.finishCancel(stage)
 }

@@ -10,22 +10,32 @@ import (
 func (a *advance) conclude(stage *spinnaker.Stage, verdict spinnaker.Status) {
 	w := a.work(stage)
 	w.Verdict = verdict
-	part := PartAfter
-	if verdict.Halt() {
-		part = PartFailure
+	after, upon := w.pending()
+	switch {
+	case verdict == spinnaker.Canceled, verdict == spinnaker.Skipped, a.ex.Canceled:
+		a.complete(stage, verdict)
+	case verdict.Halt() && len(upon) > 0:
+		w.Pending = nil
+		a.removeUnstarted(stage)
+		a.insert(stage, PartFailure, spinnaker.StageAfter, upon)
+	case !verdict.Halt() && len(after) > 0:
+		w.Pending = upon // one of those after the stage may fail
+		a.insert(stage, PartAfter, spinnaker.StageAfter, after)
+	default:
+		a.complete(stage, verdict)
 	}
-	var pending []Inserted
+}
+
+// pending returns the stages that are to be inserted when the stage's own steps have gone well, and upon its failure.
+func (w *Work) pending() (after, upon []Inserted) {
 	for _, inserted := range w.Pending {
-		if inserted.OnFailure == (part == PartFailure) {
-			pending = append(pending, inserted)
+		if inserted.OnFailure {
+			upon = append(upon, inserted)
+		} else {
+			after = append(after, inserted)
 		}
 	}
-	w.Pending = nil
-	if len(pending) == 0 || verdict == spinnaker.Canceled || verdict == spinnaker.Skipped || a.ex.Canceled {
-		a.complete(stage, verdict)
-		return
-	}
-	a.insert(stage, part, spinnaker.StageAfter, pending)
+	return after, upon
 }
 
 // complete is the end of a stage.
@@ -75,11 +85,19 @@ func (a *advance) next(stage *spinnaker.Stage) {
 	}
 }
 
-// completeExecution is Orca's CompleteExecutionHandler: it ends the execution if its top-level stages say so.
-func (a *advance) completeExecution() {
-	if a.ex.Status.Complete() {
-		return
+// completeExecution asks for evaluate, once everything has started that the present event lets start: what that is does
+// not depend on the order of the stages.
+func (a *advance) completeExecution() { a.asked = true }
+
+// evaluate is Orca's CompleteExecutionHandler: if that was asked for, it ends the execution if its top-level stages say so.
+func (a *advance) evaluate() {
+	for a.asked && !a.ex.Status.Complete() {
+		a.asked = false
+		a.evaluateOnce()
 	}
+}
+
+func (a *advance) evaluateOnce() {
 	switch final := a.outcome(); final {
 	case "":
 	case spinnaker.Succeeded:

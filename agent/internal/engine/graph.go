@@ -24,16 +24,28 @@ func (a *advance) synthetics(parent *spinnaker.Stage, owner spinnaker.Owner) []*
 	return out
 }
 
+// graph is the stages of an execution, arranged.
+type graph struct {
+	// stages are what is arranged; another list in the execution means another graph.
+	stages     []*spinnaker.Stage
+	byID       map[string]*spinnaker.Stage
+	byParent   map[string][]*spinnaker.Stage
+	byRef      map[sibling][]*spinnaker.Stage
+	dependents map[sibling][]*spinnaker.Stage
+	// views is the execution as expressions see it; nil until one asks.
+	views *views
+}
+
 // sibling is a place in the graph: a refId among the children of one parent. Several stages may claim it.
 type sibling struct{ parentID, refID string }
 
 // index arranges the stages of the execution by id, by parent and by place, and notes who depends on whom.
 func (a *advance) index() {
-	a.views = nil
-	a.byID = make(map[string]*spinnaker.Stage, len(a.ex.Stages))
-	a.byParent = map[string][]*spinnaker.Stage{}
-	a.byRef = map[sibling][]*spinnaker.Stage{}
-	a.dependents = map[sibling][]*spinnaker.Stage{}
+	a.graph = &graph{
+		stages: slices.Clone(a.ex.Stages), byID: make(map[string]*spinnaker.Stage, len(a.ex.Stages)),
+		byParent: map[string][]*spinnaker.Stage{}, byRef: map[sibling][]*spinnaker.Stage{},
+		dependents: map[sibling][]*spinnaker.Stage{},
+	}
 	for _, stage := range a.ex.Stages {
 		if stage.Context == nil {
 			stage.Context = map[string]any{}

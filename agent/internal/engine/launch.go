@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -36,6 +38,9 @@ func (e *Engine) Launch(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, 
 	if pipeline.Disabled {
 		return nil, spinnaker.Invalid("Pipeline is disabled and cannot be started.")
 	}
+	if problems := list(pipeline.Document["errors"]); len(problems) > 0 {
+		return nil, invalidTemplate(problems)
+	}
 	if err := requireParameters(pipeline, fired); err != nil {
 		return nil, err
 	}
@@ -51,6 +56,20 @@ func (e *Engine) Launch(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, 
 		return nil, err
 	}
 	return ex, nil
+}
+
+// invalidTemplate is the error for a pipeline whose template could not be expanded.
+//
+// Source: spinnaker/spinnaker orca/orca-web controllers/OperationsController.groovy.
+func invalidTemplate(problems []any) error {
+	said := []string{"Pipeline template is invalid"}
+	for _, problem := range problems {
+		fields, _ := problem.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(fields)) {
+			said = append(said, fmt.Sprintf("%s: %v", key, fields[key]))
+		}
+	}
+	return spinnaker.Invalid("%s", strings.Join(said, "\n"))
 }
 
 // LaunchFailed makes the record of a launch that failed with err.

@@ -30,8 +30,15 @@ const (
 	PhaseTimer Phase = "timer"
 )
 
+// format is the form of Work that this engine knows; it is to be raised when an engine that knows only the form before
+// would lose something. The first one is 0.
+const format = 0
+
 // Work is the engine's bookkeeping of one stage. The store keeps it in the stage's row.
 type Work struct {
+	// Format is the form of this bookkeeping.
+	Format int `json:"format,omitempty"`
+
 	Phase Phase `json:"phase,omitempty"`
 	// Due is when to act; zero means not before an event.
 	Due time.Time `json:"due,omitzero"`
@@ -59,6 +66,8 @@ type Work struct {
 	Pending []Inserted `json:"pending,omitempty"`
 	// Literals are texts in the context that expressions gave and that look like expressions. They are final.
 	Literals []string `json:"literals,omitempty"`
+	// Written holds the context's members with expressions as they were before they were first evaluated, by key.
+	Written map[string]any `json:"written,omitempty"`
 	// Patched names the context keys that users set while a step was running.
 	Patched []string `json:"patched,omitempty"`
 	// Held is what the stage was about to do when the execution was paused.

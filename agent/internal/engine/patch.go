@@ -35,6 +35,7 @@ func (a *advance) patch(stage *spinnaker.Stage, event Event) {
 
 func (a *advance) set(stage *spinnaker.Stage, w *Work, key string, value any) {
 	stage.Context[key] = value
+	delete(w.Written, key)
 	if !slices.Contains(w.Patched, key) {
 		w.Patched = append(w.Patched, key)
 	}

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -15,6 +17,9 @@ const (
 	//
 	// Source: spinnaker/spinnaker orca/orca-front50 pipeline/PipelineStage.java.
 	ValueKeepChild = "_skipPipelineRestart"
+	// ValueReevaluate: the expressions in the contexts of the stages that run again are evaluated anew, as they were
+	// written.
+	ValueReevaluate = "reevaluate"
 )
 
 // childKey is the context key of the child execution that a stage has started.
@@ -26,6 +31,9 @@ func RestartProblem(ex *spinnaker.Execution, stageID string) string {
 	stage := topLevel(ex, stageID)
 	if stage == nil {
 		return fmt.Sprintf("execution %s has no stage %q", ex.ID, stageID)
+	}
+	if ex.Canceled && !ex.Status.Complete() {
+		return fmt.Sprintf("execution %s is being canceled: restart it when it has ended", ex.ID)
 	}
 	if stage.Status.Complete() || stage.Status == spinnaker.NotStarted {
 		return ""
@@ -54,7 +62,8 @@ func (a *advance) restart(stage *spinnaker.Stage, event Event) {
 		details["previousException"] = exception
 	}
 	child := top.Context[childKey]
-	a.reset(top)
+	reevaluate, _ := event.Values[ValueReevaluate].(bool)
+	a.reset(top, reevaluate)
 	if keep, _ := event.Values[ValueKeepChild].(bool); keep && child != nil {
 		top.Context[childKey] = child
 	}
@@ -70,12 +79,12 @@ func (a *advance) restart(stage *spinnaker.Stage, event Event) {
 	if ex.Status.Complete() {
 		ex.Status, ex.StartTime = spinnaker.Running, spinnaker.MillisOf(a.now)
 	}
-	a.startStage(top)
+	a.startReady()
 }
 
 // reset makes a stage, and all that depends on it and has ended, as if they had never started. Outputs stay, and so
-// does what expressions made of the context.
-func (a *advance) reset(stage *spinnaker.Stage) {
+// does what expressions made of the context, unless they are to be evaluated anew.
+func (a *advance) reset(stage *spinnaker.Stage, reevaluate bool) {
 	a.removeSynthetics(stage)
 	stage.Status = spinnaker.NotStarted
 	stage.StartTime, stage.EndTime, stage.ScheduledTime = 0, 0, 0
@@ -83,11 +92,20 @@ func (a *advance) reset(stage *spinnaker.Stage) {
 	for _, key := range forgotten(stage.Type) {
 		delete(stage.Context, key)
 	}
+	if stage.Type == "evaluateVariables" {
+		stage.Outputs = map[string]any{} // its variables would see their own old values
+	}
 	w := a.work(stage)
-	*w = Work{Attempt: w.Attempt}
+	w.forget()
+	if reevaluate {
+		maps.Copy(stage.Context, w.Written)
+		delete(stage.Context, spel.SummaryKey)
+		delete(stage.Context, ContextExpressions)
+		w.Written = nil
+	}
 	for _, dependent := range a.downstream(stage) {
 		if dependent.Status.Complete() {
-			a.reset(dependent)
+			a.reset(dependent, reevaluate)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -86,6 +87,7 @@ func (a *advance) mainResult(stage *spinnaker.Stage, r *Result) {
 func (a *advance) merge(stage *spinnaker.Stage, r *Result) {
 	w := a.work(stage)
 	if r.Evaluated != nil {
+		w.remember(stage.Context, r.Evaluated)
 		evaluated := maps.Clone(r.Evaluated)
 		for _, key := range w.Patched {
 			evaluated[key] = stage.Context[key]
@@ -101,6 +103,7 @@ func (a *advance) merge(stage *spinnaker.Stage, r *Result) {
 	// What a step says comes from outside the pipeline (a server's message, a build's data): it is never evaluated.
 	w.Literals = mergeTexts(w.Literals, texts(r.Context))
 	maps.Copy(stage.Outputs, r.Outputs)
+	delete(stage.Outputs, timeoutKey) // it would become the time-out of the stages after this one
 	addArtifacts(stage, r.Artifacts)
 	if r.Tasks != nil {
 		stage.Tasks = setTasks(stage.Tasks, r.Tasks, a.now)
@@ -124,6 +127,19 @@ func (a *advance) merge(stage *spinnaker.Stage, r *Result) {
 	}
 	if r.User != "" {
 		a.ex.Authentication.User = r.User
+	}
+}
+
+// remember keeps what expressions replace in a context, as it was written.
+func (w *Work) remember(written, evaluated map[string]any) {
+	for key, value := range written {
+		if _, known := w.Written[key]; known || len(texts(value)) == 0 || reflect.DeepEqual(value, evaluated[key]) {
+			continue
+		}
+		if w.Written == nil {
+			w.Written = map[string]any{}
+		}
+		w.Written[key] = value
 	}
 }
 
@@ -206,6 +222,8 @@ func (a *advance) endMain(stage *spinnaker.Stage, r *Result) {
 		if !r.Final {
 			status = failureStatus(stage, status)
 		}
+		fail(stage, exceptionType(r.Class), "Unexpected Task Failure", r.sentences(), a.now)
+	case status.Failed() && (r.Message != "" || len(r.Errors) > 0):
 		fail(stage, exceptionType(r.Class), "Unexpected Task Failure", r.sentences(), a.now)
 	}
 	if exception, failed := stage.Context["exception"].(map[string]any); failed && r.Source != nil {

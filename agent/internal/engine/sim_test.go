@@ -24,20 +24,27 @@ var (
 // cancels, pauses, lost steps and needless timers. After every change invariants are checked, and the statuses are
 // compared with those of a naive model that knows nothing of the engine.
 func TestSimulation(t *testing.T) {
+	forSeeds(t, func(seed uint64) { simulate(t, seed) })
+}
+
+// forSeeds plays the seed that was asked for; else 20 seeds that never change, and then fresh ones for a while.
+func forSeeds(t *testing.T, one func(seed uint64)) {
 	if *simSeed != 0 {
-		simulate(t, *simSeed)
+		one(*simSeed)
 		return
 	}
 	for seed := uint64(1); seed <= 20; seed++ {
-		simulate(t, seed)
+		one(seed)
 	}
+	fresh := uint64(time.Now().UnixNano())
+	t.Logf("fresh seeds from %d", fresh)
 	end := time.Now().Add(*simTime)
-	n := 0
-	for seed := uint64(time.Now().UnixNano()); time.Now().Before(end) && !t.Failed(); seed++ {
-		simulate(t, seed)
-		n++
+	for seed := fresh; !t.Failed(); seed++ {
+		one(seed)
+		if time.Now().After(end) {
+			return
+		}
 	}
-	t.Logf("%d random pipelines", n)
 }
 
 // world is a random pipeline under way.

@@ -13,7 +13,7 @@ const system = "spinnaker"
 // startExecution is Orca's StartExecutionHandler.
 func (a *advance) startExecution() {
 	ex := a.ex
-	if expired(ex.StartTimeExpiry, a.now) {
+	if expired(ex.StartTimeExpiry, a.now) && !a.begun() {
 		a.cancelExecution(system, "Could not begin execution before start time expiry")
 		return
 	}
@@ -27,6 +27,11 @@ func (a *advance) startExecution() {
 	ex.Status = spinnaker.Running
 	a.notify("orca:pipeline:starting", "")
 	a.startReady()
+}
+
+// begun says whether the execution has started before: it was restarted.
+func (a *advance) begun() bool {
+	return slices.ContainsFunc(a.ex.Stages, func(s *spinnaker.Stage) bool { return a.work(s).Attempt > 0 })
 }
 
 // startStage is Orca's StartStageHandler: it starts a stage if what it requires has gone well.
@@ -43,6 +48,10 @@ func (a *advance) startStage(stage *spinnaker.Stage) {
 	}
 	if enabled, reason := a.enabled(stage); !enabled {
 		a.skip(stage, reason)
+		return
+	}
+	if flag(stage, manualSkip) {
+		a.skip(stage, "a user skipped the stage before it started")
 		return
 	}
 	if expired(stage.StartTimeExpiry, a.now) {
@@ -82,7 +91,8 @@ func (a *advance) due(stage *spinnaker.Stage) bool {
 // begin starts a stage: its execution window first, else its own steps.
 func (a *advance) begin(stage *spinnaker.Stage) {
 	w := a.work(stage)
-	*w = Work{Attempt: w.Attempt + 1, State: nil}
+	w.forget()
+	w.Attempt++
 	stage.Status = spinnaker.Running
 	stage.StartTime = spinnaker.MillisOf(a.now)
 	stage.EndTime = 0
@@ -117,6 +127,7 @@ func (a *advance) nextStep(stage *spinnaker.Stage, at time.Time) {
 // skip ends a stage that is not to run.
 func (a *advance) skip(stage *spinnaker.Stage, reason string) {
 	stage.Status = spinnaker.Skipped
+	stage.EndTime = spinnaker.MillisOf(a.now)
 	stage.Context[ContextMessage] = reason
 	a.work(stage).rest()
 	if stage.ParentStageID == "" {

@@ -98,6 +98,18 @@ func (a *advance) hasWindow(parent *spinnaker.Stage) bool {
 	return len(before) > 0 && before[0].Type == WindowType
 }
 
+// removeUnstarted takes away the synthetic stages of a failed stage that will never run.
+func (a *advance) removeUnstarted(parent *spinnaker.Stage) {
+	a.ex.Stages = slices.DeleteFunc(a.ex.Stages, func(s *spinnaker.Stage) bool {
+		unstarted := s.ParentStageID == parent.ID && s.Status == spinnaker.NotStarted
+		if unstarted {
+			delete(a.ex.Work, s.ID)
+		}
+		return unstarted
+	})
+	a.index()
+}
+
 // place returns where a parent's next synthetic stage belongs in the execution's list: right before the parent, or
 // behind the parent and all that follows it already.
 func (a *advance) place(parent *spinnaker.Stage, owner spinnaker.Owner) int {
@@ -127,12 +139,13 @@ func (a *advance) childDone(parent, child *spinnaker.Stage) {
 		return
 	}
 	w := a.work(parent)
+	failed := child.Status.Halt() || child.Status == spinnaker.FailedContinue && !flag(parent, allowSiblings)
 	switch {
 	case w.Part == PartCancel:
 		a.finishCancel(parent)
-	case w.Part == PartFailure && child.Status.Complete() && (child.Status.Halt() || a.allDone(parent, child.Owner)):
-		a.stopChildren(parent, w.Verdict)
-	case child.Status.Halt(), child.Status == spinnaker.FailedContinue && !flag(parent, allowSiblings):
+	case w.Part == PartFailure && (failed || a.allDone(parent, child.Owner)):
+		a.stopChildren(parent, w.Verdict) // the failure that brought these stages here still counts
+	case failed:
 		a.childFailed(parent)
 	case a.allDone(parent, child.Owner):
 		a.continueParent(parent)

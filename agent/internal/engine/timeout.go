@@ -7,13 +7,16 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
+// timeoutKey is the option of a stage that says how long it may take, in milliseconds.
+const timeoutKey = "stageTimeoutMs"
+
 // setDeadline gives a stage that is in its own steps its time-out, once: the pipeline's stageTimeoutMs, else the
 // type's own.
 func (w *Work) setDeadline(stage *spinnaker.Stage, ofType time.Duration) {
 	if w.Part != PartMain || !w.Deadline.IsZero() || w.Began.IsZero() {
 		return
 	}
-	limit, said := Span(stage.Context["stageTimeoutMs"], time.Millisecond)
+	limit, said := Span(stage.Context[timeoutKey], time.Millisecond)
 	if !said || limit == 0 {
 		limit = ofType
 	}
@@ -39,6 +42,11 @@ func (a *advance) timer(stage *spinnaker.Stage) {
 // timeout ends a stage that took too long.
 func (a *advance) timeout(stage *spinnaker.Stage) {
 	w := a.work(stage)
+	if w.Part == PartFailure {
+		warn(stage, "the stages upon its failure did not end in time")
+		a.stop(stage, w.Verdict)
+		return
+	}
 	if flag(stage, "markSuccessfulOnTimeout") {
 		a.stop(stage, spinnaker.Succeeded)
 		return

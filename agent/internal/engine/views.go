@@ -21,8 +21,8 @@ type views struct {
 func newViews(ex *spinnaker.Execution) *views {
 	v := &views{ex: ex, stages: make(map[string]*spel.Stage, len(ex.Stages)), seen: &spel.Execution{
 		Orchestration: ex.Type == spinnaker.Orchestration, ID: ex.ID, Application: ex.Application, Name: ex.Name,
-		PipelineConfigID: ex.PipelineConfigID, Status: string(ex.Status), SpelEvaluator: "v4",
-		Trigger: map[string]any(ex.Trigger), TemplateVariables: ex.TemplateVariables, More: executionFields(ex),
+		PipelineConfigID: ex.PipelineConfigID, SpelEvaluator: "v4",
+		Trigger: map[string]any(ex.Trigger), TemplateVariables: ex.TemplateVariables,
 	}}
 	for _, s := range ex.Stages {
 		view := &spel.Stage{
@@ -37,6 +37,7 @@ func newViews(ex *spinnaker.Execution) *views {
 
 // env brings the views up to date and returns what a stage sees.
 func (v *views) env(stage *spinnaker.Stage) *spel.Env {
+	v.seen.Status, v.seen.More = string(v.ex.Status), executionFields(v.ex)
 	for i, s := range v.ex.Stages {
 		view := v.seen.Stages[i]
 		view.Context, view.Outputs = s.Context, s.Outputs

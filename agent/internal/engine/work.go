@@ -90,5 +90,14 @@ func (w *Work) shift(paused time.Duration) {
 	}
 }
 
-// rest ends all bookkeeping of a stage but its counters and its own state.
-func (w *Work) rest() { *w = Work{Attempt: w.Attempt, Step: w.Step, State: w.State} }
+// rest ends all bookkeeping of a stage but its counters, its own state and what is known of its context.
+func (w *Work) rest() {
+	step, state := w.Step, w.State
+	w.forget()
+	w.Step, w.State = step, state
+}
+
+// forget ends all bookkeeping of a stage but the number of its attempts and what is known of its context, which stays.
+func (w *Work) forget() {
+	*w = Work{Format: format, Attempt: w.Attempt, Literals: w.Literals, Written: w.Written}
+}

@@ -134,7 +134,7 @@ func TestSkipAndRestartOfAChild(t *testing.T) {
 
 	// A restart of the child takes the parent along, which goes on watching the same child.
 	ended := b.ended(child.ID)
-	if err := b.runner.Restart(t.Context(), child.ID, ended.Stages[0].ID, "ann"); err != nil {
+	if err := b.runner.Restart(t.Context(), child.ID, ended.Stages[0].ID, "ann", false); err != nil {
 		t.Fatal(err)
 	}
 	b.running(id)
@@ -144,7 +144,7 @@ func TestSkipAndRestartOfAChild(t *testing.T) {
 	expect(t, "parent", statuses(ex), "SUCCEEDED 1=SUCCEEDED")
 
 	// A restart of the parent starts a new child; the stage can be skipped.
-	if err := b.runner.Restart(t.Context(), id, ex.Stages[0].ID, "ann"); err != nil {
+	if err := b.runner.Restart(t.Context(), id, ex.Stages[0].ID, "ann", false); err != nil {
 		t.Fatal(err)
 	}
 	other := b.childOf(id)

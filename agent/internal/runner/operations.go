@@ -60,9 +60,14 @@ func skippable(stage *spinnaker.Stage) bool {
 	return allowed && stage.Type == "pipeline"
 }
 
-// Restart asks for an execution to be run again from a stage. What is not allowed is a *spinnaker.Error.
-func (r *Runner) Restart(ctx context.Context, executionID, stageID, user string) error {
-	return r.ask(ctx, executionID, engine.Event{Kind: engine.EventRestart, StageID: stageID, User: user},
+// Restart asks for an execution to be run again from a stage; with reevaluate, the expressions of the stages that run
+// again are evaluated anew. What is not allowed is a *spinnaker.Error.
+func (r *Runner) Restart(ctx context.Context, executionID, stageID, user string, reevaluate bool) error {
+	event := engine.Event{Kind: engine.EventRestart, StageID: stageID, User: user}
+	if reevaluate {
+		event.Values = map[string]any{engine.ValueReevaluate: true}
+	}
+	return r.ask(ctx, executionID, event,
 		func(ex *engine.Execution) error {
 			if ex.Stage(stageID) == nil {
 				return spinnaker.NotFound("No stage %s found in execution %s", stageID, executionID)

@@ -37,7 +37,7 @@ func TestOperationsOnWhatIsNotThere(t *testing.T) {
 	expectRefusal(t, "pause", b.runner.Pause(ctx, "nope", "ann"), http.StatusNotFound, missing)
 	expectRefusal(t, "resume", b.runner.Resume(ctx, "nope", "ann"), http.StatusNotFound, missing)
 	expectRefusal(t, "patch", b.runner.Patch(ctx, "nope", "s", "ann", nil), http.StatusNotFound, missing)
-	expectRefusal(t, "restart", b.runner.Restart(ctx, "nope", "s", "ann"), http.StatusNotFound, missing)
+	expectRefusal(t, "restart", b.runner.Restart(ctx, "nope", "s", "ann", false), http.StatusNotFound, missing)
 	expectRefusal(t, "delete", b.runner.Delete(ctx, "nope"), http.StatusNotFound, missing)
 	_, _, err := b.runner.Evaluate(ctx, "nope", "", "x")
 	expectRefusal(t, "evaluate", err, http.StatusNotFound, missing)
@@ -51,9 +51,9 @@ func TestOperationsInTheWrongState(t *testing.T) {
 	stageID := b.execution(id).Stages[0].ID
 	expectRefusal(t, "resume", b.runner.Resume(ctx, id, "ann"), http.StatusConflict,
 		"Unable to resume pipeline that is not PAUSED (executionId: "+id+", currentStatus: RUNNING")
-	expectRefusal(t, "restart", b.runner.Restart(ctx, id, stageID, "ann"), http.StatusConflict,
+	expectRefusal(t, "restart", b.runner.Restart(ctx, id, stageID, "ann", false), http.StatusConflict,
 		`stage "manualJudgment" can not be restarted while its status is RUNNING: cancel the execution first, or wait for the stage to end`)
-	expectRefusal(t, "restart of no stage", b.runner.Restart(ctx, id, "x", "ann"), http.StatusNotFound, "No stage x found in execution "+id)
+	expectRefusal(t, "restart of no stage", b.runner.Restart(ctx, id, "x", "ann", false), http.StatusNotFound, "No stage x found in execution "+id)
 	expectRefusal(t, "patch of no stage", b.runner.Patch(ctx, id, "x", "ann", nil), http.StatusNotFound, "No stage x found in execution "+id)
 	expectRefusal(t, "skip", b.runner.Patch(ctx, id, stageID, "ann", map[string]any{"manualSkip": true}), http.StatusMethodNotAllowed,
 		"Cannot manually skip stage.")
@@ -285,7 +285,7 @@ func TestEndedStartsAnother(t *testing.T) {
 	b.judge(id, "stop")
 	ex := b.ended(id)
 	expect(t, "followers", strings.Join(followers(), ", "), "TERMINAL of "+id)
-	if err := b.runner.Restart(t.Context(), id, ex.Stages[0].ID, "ann"); err != nil {
+	if err := b.runner.Restart(t.Context(), id, ex.Stages[0].ID, "ann", false); err != nil {
 		t.Fatal(err)
 	}
 	b.judge(id, "continue")

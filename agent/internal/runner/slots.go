@@ -61,30 +61,26 @@ func (t *turn) releaseSlot() error {
 	if t.ex.PipelineConfigID == "" {
 		return nil
 	}
-	most := limit(t.ex.Execution)
-	if err := t.tx.LockSlots(t.ex.PipelineConfigID, most > 0); err != nil {
+	if err := t.tx.LockSlots(t.ex.PipelineConfigID, limit(t.ex.Execution) > 0); err != nil {
 		return err
 	}
 	taken, parked, err := t.slots()
 	if err != nil || len(parked) == 0 {
 		return err
 	}
-	free := len(parked)
-	if most > 0 {
-		free = min(free, max(0, most-taken))
-	}
-	if free == 0 {
-		return nil
-	}
 	if t.ex.KeepWaitingPipelines {
-		for _, slot := range parked[:free] {
-			if err := t.admit(slot.ExecutionID); err != nil {
+		for _, slot := range parked {
+			if admitted, err := t.admit(slot.ExecutionID, taken); err != nil || !admitted {
 				return err
 			}
+			taken++
 		}
 		return nil
 	}
 	newest := len(parked) - 1
+	if admitted, err := t.admit(parked[newest].ExecutionID, taken); err != nil || !admitted {
+		return err
+	}
 	for _, slot := range parked[:newest] {
 		err := t.tx.AddExecutionEvent(slot.ExecutionID, engine.Event{
 			Kind: engine.EventCancel, User: "spinnaker", Reason: superseded, At: t.now,
@@ -93,20 +89,26 @@ func (t *turn) releaseSlot() error {
 			return err
 		}
 	}
-	return t.admit(parked[newest].ExecutionID)
+	return nil
 }
 
-// admit gives a waiting execution its slot: from now on it counts as under way.
-func (t *turn) admit(executionID string) error {
+// admit gives a waiting execution a slot, if its own limit allows one beside those taken: from now on it counts as
+// under way.
+func (t *turn) admit(executionID string, taken int) (admitted bool, err error) {
 	ex, err := t.tx.Execution(executionID)
 	if err != nil {
-		return err
+		return false, err
 	}
-	ex.Waiting = false
-	if err := t.tx.SaveExecution(ex); err != nil {
-		return err
+	if most := limit(ex.Execution); most > 0 && taken >= most {
+		return false, nil
 	}
-	return t.tx.AddExecutionEvent(executionID, engine.Event{Kind: engine.EventSlot, At: t.now})
+	if ex.Readable() == nil { // else its own agent does this when it takes the event
+		ex.Waiting = false
+		if err := t.tx.SaveExecution(ex); err != nil {
+			return false, err
+		}
+	}
+	return true, t.tx.AddExecutionEvent(executionID, engine.Event{Kind: engine.EventSlot, At: t.now})
 }
 
 // admitRestart has a restart wait when no slot is free for its execution, and takes the parent along that waits for the

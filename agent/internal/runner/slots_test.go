@@ -121,7 +121,7 @@ func TestRestartWaitsForASlot(t *testing.T) {
 	ex := b.ended(first)
 	second := b.launch(p, nil)
 	b.running(second)
-	if err := b.runner.Restart(t.Context(), first, ex.Stages[0].ID, "ann"); err != nil {
+	if err := b.runner.Restart(t.Context(), first, ex.Stages[0].ID, "ann", false); err != nil {
 		t.Fatal(err)
 	}
 	ex = b.execution(first)

@@ -27,6 +27,8 @@ type turn struct {
 	free    int
 	claimed []*step
 	ended   bool
+	// advancer is the engine's hold on ex.
+	advancer *engine.Advancer
 }
 
 // turn advances an execution; ended is the step that has ended, if the turn is to record one.
@@ -151,7 +153,10 @@ func due(w *engine.Work, now time.Time) bool {
 
 // apply lets the engine decide, and does in the store what follows from it for others.
 func (t *turn) apply(events []engine.Event) error {
-	changes, err := t.engine.Advance(t.ex, events, t.now, t.NewID)
+	if t.advancer == nil {
+		t.advancer = t.engine.Advancer(t.ex)
+	}
+	changes, err := t.advancer.Advance(events, t.now, t.NewID)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,8 @@ func play(t *testing.T, archive *txtar.Archive, step Step) {
 	t.Helper()
 	g := &game{t: t, step: step, clock: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	g.launched = g.clock
-	g.engine = engine.New(spel.New(spel.Config{Now: func() time.Time { return g.clock }}))
+	g.expressions = spel.New(spel.Config{Now: func() time.Time { return g.clock }})
+	g.engine = engine.New(g.expressions)
 	var script string
 	for _, file := range archive.Files {
 		var err error
@@ -73,12 +74,14 @@ func play(t *testing.T, archive *txtar.Archive, step Step) {
 
 // game is a case under way.
 type game struct {
-	t        *testing.T
-	step     Step
-	engine   *engine.Engine
-	pipeline spinnaker.Pipeline
-	trigger  spinnaker.Trigger
-	ex       *engine.Execution
+	t      *testing.T
+	step   Step
+	engine *engine.Engine
+	// expressions is the language of the stages' contexts.
+	expressions *spel.Engine
+	pipeline    spinnaker.Pipeline
+	trigger     spinnaker.Trigger
+	ex          *engine.Execution
 
 	clock, launched time.Time
 	lastID          int
@@ -204,6 +207,10 @@ func (g *game) stageCommand(stage *spinnaker.Stage, c command) error {
 		return fmt.Errorf("the phase of stage %s is %q, not %q", stage.RefID, w.Phase, phase)
 	}
 	engine.BeginStep(g.ex, stage)
+	if phase == engine.PhaseRun && r.Evaluated == nil {
+		evaluation := engine.EvaluateContext(context.Background(), g.expressions, g.ex, stage, nil)
+		r.Evaluated, r.Literals = evaluation.Context, evaluation.Literals
+	}
 	return g.advance(engine.Event{Kind: engine.EventResult, StageID: stage.ID, Result: &r, Phase: phase, Attempt: w.Attempt})
 }
 
@@ -248,7 +255,7 @@ func (g *game) advance(events ...engine.Event) error {
 		}
 		event, due := g.ownStep()
 		if !due {
-			return g.healthy()
+			return Healthy(g.ex)
 		}
 		events = []engine.Event{event}
 	}
@@ -273,7 +280,8 @@ func (g *game) once(events []engine.Event) error {
 	for _, refusal := range changes.Refused {
 		g.refused = refusal.Reason
 	}
-	return g.reload()
+	g.ex, err = Reload(g.ex)
+	return err
 }
 
 // ownStep runs a due step that the agent runs itself.
@@ -334,30 +342,26 @@ func (g *game) nextDue(end time.Time) (time.Time, *spinnaker.Stage) {
 	return at, first
 }
 
-// reload sends the execution through JSON, as the store does.
-func (g *game) reload() error {
-	shown, err := json.Marshal(g.ex.Execution)
+// Reload returns an execution as the store gives it back: it goes through JSON.
+func Reload(ex *engine.Execution) (*engine.Execution, error) {
+	shown, err := json.Marshal(ex.Execution)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	work, err := json.Marshal(g.ex.Work)
+	work, err := json.Marshal(ex.Work)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	again := &engine.Execution{Execution: &spinnaker.Execution{}, Waiting: g.ex.Waiting}
+	again := &engine.Execution{Execution: &spinnaker.Execution{}, Waiting: ex.Waiting}
 	if err := json.Unmarshal(shown, again.Execution); err != nil {
-		return err
+		return nil, err
 	}
-	if err := spinnaker.Decode(work, &again.Work); err != nil {
-		return err
-	}
-	g.ex = again
-	return nil
+	return again, spinnaker.Decode(work, &again.Work)
 }
 
-// healthy checks what must hold whenever Advance is done.
-func (g *game) healthy() error {
-	ex := g.ex
+// Healthy checks what must hold whenever Advance is done: an execution under way has something to do or waits for an
+// event with a name, and one that has ended has nothing to do.
+func Healthy(ex *engine.Execution) error {
 	if ex.Status.Complete() {
 		for _, stage := range ex.Stages {
 			if w := ex.Work[stage.ID]; !stage.Status.Complete() && stage.Status != spinnaker.NotStarted || w != nil && w.Phase != engine.PhaseIdle {
@@ -366,15 +370,21 @@ func (g *game) healthy() error {
 		}
 		return nil
 	}
-	if ex.Waiting || ex.Status == spinnaker.Paused {
-		return nil
-	}
+	busy := ex.Waiting || ex.Status == spinnaker.Paused
 	for _, stage := range ex.Stages {
-		if w := ex.Work[stage.ID]; w != nil && (!w.Due.IsZero() || w.Awaits != "") {
-			return nil
+		w := ex.Work[stage.ID]
+		if w == nil {
+			continue
+		}
+		busy = busy || w.Phase != engine.PhaseIdle || w.Awaits != ""
+		if w.Phase != engine.PhaseIdle && (w.Due.IsZero() || stage.Status != spinnaker.Running && stage.Status != spinnaker.Paused) {
+			return fmt.Errorf("stage %s is %s with phase %q, due %s", stage.RefID, stage.Status, w.Phase, w.Due)
 		}
 	}
-	return fmt.Errorf("the execution is %s, but nothing is due and nothing is awaited", ex.Status)
+	if !busy {
+		return fmt.Errorf("the execution is %s, but nothing is due and nothing is awaited", ex.Status)
+	}
+	return nil
 }
 
 func (g *game) stage(ref string) *spinnaker.Stage {
@@ -387,9 +397,4 @@ func (g *game) stage(ref string) *spinnaker.Stage {
 		}
 	}
 	return nil
-}
-
-// Evaluate gives a Step the context of a stage with its expressions evaluated.
-func Evaluate(ex *engine.Execution, stage *spinnaker.Stage, own []string) engine.Evaluation {
-	return engine.EvaluateContext(context.Background(), spel.New(spel.Config{}), ex, stage, own)
 }

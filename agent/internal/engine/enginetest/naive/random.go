@@ -1,0 +1,148 @@
+package naive
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Options say what a random world may have.
+type Options struct {
+	// Stages is how many stages a pipeline has at most.
+	Stages int
+	// Pipelines is how many pipelines there are at most; with more than one they run each other, and several executions
+	// of one may wait for each other.
+	Pipelines int
+	// SkipAny: any stage may be skipped by a user, not only one that runs a pipeline.
+	SkipAny bool
+}
+
+// dice makes a world.
+type dice struct {
+	*rand.Rand
+	Options
+}
+
+// Random makes the world of that seed.
+func Random(seed uint64, o Options) *World {
+	d := dice{rand.New(rand.NewPCG(seed, 0)), o}
+	w := &World{}
+	for i := range 1 + d.IntN(o.Pipelines) {
+		w.Pipelines = append(w.Pipelines, d.pipeline(i))
+	}
+	starts := 1
+	if o.Pipelines > 1 {
+		starts += d.IntN(4)
+	}
+	for i := range starts {
+		p := w.Pipelines[len(w.Pipelines)-1-i%len(w.Pipelines)]
+		d.visit(w, fmt.Sprintf("%c", 'A'+i), p)
+	}
+	slices.SortFunc(w.Operations, func(a, b Operation) int { return int(a.At - b.At) })
+	return w
+}
+
+func (d dice) chance(percent int) bool { return d.IntN(100) < percent }
+
+// time is a length of time between two, to the millisecond.
+func (d dice) time(from, to time.Duration) time.Duration {
+	return from + time.Duration(d.Int64N(int64((to-from)/time.Millisecond)))*time.Millisecond
+}
+
+// pipeline is the nth pipeline. It runs earlier ones only.
+func (d dice) pipeline(nth int) Pipeline {
+	p := Pipeline{ID: fmt.Sprintf("p%d", nth), Keep: d.chance(50)}
+	if d.Pipelines > 1 && d.chance(40) {
+		p.Limit = 1 + d.IntN(2)
+	}
+	for i := range 1 + d.IntN(d.Stages) {
+		s := d.stage(fmt.Sprint(i+1), 3)
+		s.Requires = d.requires(i)
+		switch {
+		case nth > 0 && d.chance(20):
+			s = Stage{Ref: s.Ref, Requires: s.Requires, Type: "pipeline", Child: fmt.Sprintf("p%d", d.IntN(nth)),
+				Leave: d.chance(20), Choice: s.Choice, Timeout: s.Timeout, Lucky: s.Lucky}
+		case d.chance(10):
+			s = Stage{Ref: s.Ref, Requires: s.Requires, Type: "wait", Takes: s.Takes, Choice: s.Choice, Timeout: s.Timeout}
+		}
+		s.Disabled = d.chance(5)
+		if d.chance(5) {
+			s.Expires = d.time(0, 3*time.Hour)
+		}
+		if d.chance(7) {
+			s.Opens, s.Closes = d.IntN(24), d.IntN(24)
+		}
+		p.Stages = append(p.Stages, s)
+	}
+	return p
+}
+
+// requires chooses up to three earlier stages, and now and then one that is not there.
+func (d dice) requires(earlier int) (refs []string) {
+	for range d.IntN(4) {
+		if earlier > 0 {
+			refs = append(refs, fmt.Sprint(1+d.IntN(earlier)))
+		}
+	}
+	slices.Sort(refs)
+	refs = slices.Compact(refs)
+	if len(refs) > 0 && d.chance(3) {
+		refs = append(refs, "nowhere")
+	}
+	return refs
+}
+
+// stage is a work stage.
+func (d dice) stage(ref string, inserts int) Stage {
+	s := Stage{Ref: ref, Type: "work", Takes: d.time(time.Second, time.Hour), Ends: succeeded, Far: d.chance(50)}
+	s.Choice = []string{"", "", "branch", "branchThenFail", "ignore"}[d.IntN(5)]
+	if d.chance(15) {
+		s.Ends = []string{terminal, terminal, terminal, stopped, ignored, canceled, skipped}[d.IntN(7)]
+	}
+	if d.chance(30) {
+		s.CleanUp = d.time(2*time.Second, 90*time.Second)
+	}
+	if d.chance(15) {
+		s.Timeout, s.Lucky = d.time(time.Second, 90*time.Minute), d.chance(30)
+	}
+	if inserts == 0 || !d.chance(20) {
+		return s
+	}
+	for _, list := range []*[]Stage{&s.Before, &s.After, &s.OnFailure} {
+		for range d.IntN(inserts) {
+			inserted := d.stage("", 0)
+			inserted.Takes, inserted.Parallel = d.time(time.Second, 10*time.Minute), !s.Far && d.chance(40)
+			*list = append(*list, inserted)
+		}
+	}
+	return s
+}
+
+// visit has somebody start a pipeline, and do one thing and another to the execution.
+func (d dice) visit(w *World, name string, p Pipeline) {
+	at := d.time(time.Second, 20*time.Minute)
+	w.Operations = append(w.Operations, Operation{At: at, Kind: "start", Execution: name, Pipeline: p.ID})
+	do := func(kind, stage string) {
+		w.Operations = append(w.Operations, Operation{At: at, Kind: kind, Execution: name, Stage: stage})
+	}
+	for range d.IntN(4) {
+		at += d.time(time.Second, 2*time.Hour)
+		s := p.Stages[d.IntN(len(p.Stages))]
+		switch n := d.IntN(10); {
+		case n < 1:
+			do("cancel", "")
+		case n < 4:
+			do("pause", "")
+			at += d.time(time.Second, 2*time.Hour)
+			do("resume", "")
+		case n < 7:
+			do("restart", s.Ref)
+		case d.SkipAny || s.Type == "pipeline":
+			do("skip", s.Ref)
+		}
+	}
+	// Whatever is paused goes on in the end.
+	at += d.time(time.Second, time.Hour)
+	do("resume", "")
+}
