@@ -43,6 +43,9 @@ type Store interface {
 	// safety net.
 	Due() <-chan struct{}
 
+	// Announce tells other agents on the store of work that this one will not take itself. It does not wait.
+	Announce()
+
 	// PutBlob stores a body under a reference that keeps it until ReleaseBlobs or until its stage or execution is
 	// deleted, and returns its name. The execution must be there, else ErrNotFound. A body that is there already is not
 	// stored twice. A body over limit bytes is ErrTooLarge.

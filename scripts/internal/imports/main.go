@@ -41,6 +41,7 @@ var sameLayer = map[string][]string{
 
 // kits are test kits: only tests and scripts import them.
 var kits = []string{"jenkins/jenkinstest", "plugins/plugintest", "plugins/internal/kubetest", "agent/internal/store/storetest",
+	"agent/internal/store/postgres/postgrestest",
 	"agent/internal/fetch/fetchtest", "agent/internal/engine/enginetest", "agent/spel/conformance", "api/apitest"}
 
 // forbidden are imports between trees.
@@ -54,6 +55,7 @@ var homes = map[string][]string{
 	"github.com/gin-gonic/gin":       {"api/"},
 	"github.com/bndr/gojenkins":      {"jenkins"},
 	"modernc.org/sqlite":             {"agent/internal/store/sqlite"},
+	"github.com/jackc/pgx":           {"agent/internal/store/postgres"},
 	"database/sql":                   {"agent/internal/store/"},
 	"k8s.io/":                        {"plugins/internal/", "plugins/stage-"},
 	"helm.sh/helm/":                  {"plugins/internal/", "plugins/stage-"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -133,11 +134,30 @@ func (c *conn) Exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, explain(err)
 	}
-	result, err := stmt.Exec(args...)
+	result, err := stmt.Exec(storable(args)...)
 	if err != nil {
 		return 0, explain(err)
 	}
 	return result.RowsAffected()
+}
+
+// storable are arguments as SQLite takes them.
+func storable(args []any) []any {
+	for i, arg := range args {
+		if list, ok := arg.(rows.List); ok {
+			args[i] = jsonList(list)
+		}
+	}
+	return args
+}
+
+// jsonList is a list as json_each reads it.
+type jsonList []string
+
+// Value implements driver.Valuer.
+func (l jsonList) Value() (driver.Value, error) {
+	text, err := json.Marshal([]string(l))
+	return string(text), err
 }
 
 // Queue implements rows.Conn: nothing is gained by waiting.
@@ -152,7 +172,7 @@ func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	found, err := stmt.Query(args...)
+	found, err := stmt.Query(storable(args)...)
 	if err != nil {
 		return nil, explain(err)
 	}

@@ -103,14 +103,14 @@ func TestMigrations(t *testing.T) {
 		}
 		return n
 	}
-	good := []migration{
-		{1, "0001_a.sql", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);"},
-		{2, "0002_b.sql", "ALTER TABLE a ADD COLUMN y INTEGER;"},
+	good := []rows.Migration{
+		{Version: 1, Name: "0001_a.sql", Script: "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);"},
+		{Version: 2, Name: "0002_b.sql", Script: "ALTER TABLE a ADD COLUMN y INTEGER;"},
 	}
-	broken := append(good, migration{3, "0003_c.sql", "CREATE TABLE c (x INTEGER); CREATE TABLE a (x INTEGER);"})
+	broken := append(good, rows.Migration{Version: 3, Name: "0003_c.sql", Script: "CREATE TABLE c (x INTEGER); CREATE TABLE a (x INTEGER);"})
 	cases := []struct {
 		name     string
-		steps    []migration
+		steps    []rows.Migration
 		err      string
 		versions int
 	}{
@@ -260,7 +260,7 @@ type recorder struct {
 }
 
 func (r *recorder) Query(query string, args ...any) (rows.Rows, error) {
-	r.plans = append(r.plans, strings.Join(lines(r.t, r.conn, "EXPLAIN QUERY PLAN "+query, args...), "\n"))
+	r.plans = append(r.plans, strings.Join(lines(r.t, r.conn, "EXPLAIN QUERY PLAN "+query, storable(args)...), "\n"))
 	return r.conn.Query(query, args...)
 }
 

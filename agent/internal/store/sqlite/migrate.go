@@ -6,46 +6,17 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"path"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migration is a step of the schema, from a file named like 0001_init.sql. Steps only go forward.
-type migration struct {
-	version int
-	name    string
-	script  string
-}
-
-func loadMigrations() ([]migration, error) {
-	entries, err := migrations.ReadDir("migrations")
-	if err != nil {
-		return nil, err
-	}
-	var steps []migration
-	for i, entry := range entries {
-		number, _, _ := strings.Cut(entry.Name(), "_")
-		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("migration %q: expected number %04d in front", entry.Name(), i+1)
-		}
-		script, err := migrations.ReadFile(path.Join("migrations", entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, migration{version, entry.Name(), string(script)})
-	}
-	return steps, nil
-}
-
 // migrate brings the schema up to what this agent knows, each step in a transaction with the row that records it. A
 // newer schema is refused.
-func migrate(ctx context.Context, db *sql.Conn, steps []migration) error {
+func migrate(ctx context.Context, db *sql.Conn, steps []rows.Migration) error {
 	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_migration (
 		version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT`)
 	if err != nil {
@@ -56,28 +27,28 @@ func migrate(ctx context.Context, db *sql.Conn, steps []migration) error {
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", explain(err))
 	}
-	if present > len(steps) {
-		return fmt.Errorf("the database was written by a newer agent (schema %d, this one knows up to %d): run that agent, or restore a backup from before",
-			present, len(steps))
+	missing, err := rows.Missing(steps, present)
+	if err != nil {
+		return err
 	}
-	for _, step := range steps[present:] {
-		if err := step.apply(ctx, db); err != nil {
-			return fmt.Errorf("migration %s: %w", step.name, explain(err))
+	for _, step := range missing {
+		if err := apply(ctx, db, step); err != nil {
+			return fmt.Errorf("migration %s: %w", step.Name, explain(err))
 		}
 	}
 	return nil
 }
 
-func (m migration) apply(ctx context.Context, db *sql.Conn) error {
+func apply(ctx context.Context, db *sql.Conn, step rows.Migration) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, m.script); err != nil {
+	if _, err := tx.ExecContext(ctx, step.Script); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO schema_migration (version, name, applied_at) VALUES ($1, $2, $3)",
-		m.version, m.name, time.Now().UnixMicro())
+		step.Version, step.Name, time.Now().UnixMicro())
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}

@@ -126,7 +126,7 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	if s.writer, err = newConn(ctx, s.writeDB); err != nil {
 		return err
 	}
-	steps, err := loadMigrations()
+	steps, err := rows.Migrations(migrations)
 	if err != nil {
 		return err
 	}
@@ -185,16 +185,16 @@ func (s *Store) disconnect() error {
 // Due implements store.Store.
 func (s *Store) Due() <-chan struct{} { return s.due }
 
+// Announce implements store.Store: there is no other agent.
+func (s *Store) Announce() {}
+
 // Ping writes a row and waits until it is durable. A store that has met damage is not ready, although it may still serve
 // what is not damaged.
 func (s *Store) Ping(ctx context.Context) error {
 	if damage := s.damaged.Load(); damage != nil {
 		return fmt.Errorf("store %q: %w", s.path, damage)
 	}
-	err := s.Update(ctx, func(store.Tx) error {
-		_, err := s.writer.Exec("UPDATE counter SET value = value + 1 WHERE name = 'ping'")
-		return err
-	})
+	err := s.Update(ctx, func(t store.Tx) error { return t.(*rows.Tx).Probe("probe") })
 	if err != nil {
 		return fmt.Errorf("not writable: %w", err)
 	}

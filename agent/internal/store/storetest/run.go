@@ -14,10 +14,10 @@ import (
 // Open makes an empty store that is closed when the test ends.
 type Open func(tb testing.TB) store.Store
 
-// Run runs the whole suite, each test on a store of its own.
-func Run(t *testing.T, open Open) {
+// Run runs the whole suite, each test on a store of its own, of which at most so many updates run at once.
+func Run(t *testing.T, open Open, atOnce int) {
 	groups := map[string]map[string]func(*testing.T, store.Store){
-		"Update":     updateTests(),
+		"Update":     updateTests(atOnce),
 		"Config":     configTests(),
 		"Executions": executionTests(),
 		"List":       listTests(),

@@ -14,14 +14,14 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store"
 )
 
-func updateTests() map[string]func(*testing.T, store.Store) {
+func updateTests(atOnce int) map[string]func(*testing.T, store.Store) {
 	return map[string]func(*testing.T, store.Store){
 		"a committed change is seen by later reads":             testCommitted,
 		"a failed change leaves nothing":                        testFailed,
 		"of many at once the failed ones leave nothing":         testGroup,
 		"a panic is the caller's and leaves nothing":            testPanic,
 		"a goroutine that ends inside leaves nothing":           testGoexit,
-		"the context counts while waiting for the turn":         testContextQueued,
+		"the context counts while waiting for the turn":         func(t *testing.T, s store.Store) { testContextQueued(t, s, atOnce) },
 		"the context does not count once the change runs":       testContextRunning,
 		"a view keeps its snapshot":                             testSnapshot,
 		"a transaction sees its own changes, others do not yet": testOwnChanges,
@@ -116,27 +116,33 @@ func testGoexit(t *testing.T, s store.Store) {
 	same(t, "rows", actions(t, s), []string{"after"})
 }
 
-// occupy holds the writer until release is called.
-func occupy(t *testing.T, s store.Store) (release func()) {
+// occupy has as many updates run as can, until release is called.
+func occupy(t *testing.T, s store.Store, atOnce int) (release func()) {
 	inside, leave, left := make(chan struct{}), make(chan struct{}), make(chan error)
-	go func() {
-		left <- s.Update(context.WithoutCancel(t.Context()), func(store.Tx) error {
-			close(inside)
-			<-leave
-			return nil
-		})
-	}()
-	<-inside
+	for range atOnce {
+		go func() {
+			left <- s.Update(context.WithoutCancel(t.Context()), func(store.Tx) error {
+				inside <- struct{}{}
+				<-leave
+				return nil
+			})
+		}()
+	}
+	for range atOnce {
+		<-inside
+	}
 	return func() {
 		close(leave)
-		if err := <-left; err != nil {
-			t.Errorf("the update that held the writer: %v", err)
+		for range atOnce {
+			if err := <-left; err != nil {
+				t.Errorf("an update that held up others: %v", err)
+			}
 		}
 	}
 }
 
-func testContextQueued(t *testing.T, s store.Store) {
-	release := occupy(t, s)
+func testContextQueued(t *testing.T, s store.Store, atOnce int) {
+	release := occupy(t, s, atOnce)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	err := s.Update(ctx, func(tx store.Tx) error { return audit(tx, "never") })

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -67,10 +69,7 @@ func scanExecution(rows Rows) (*executionRow, error) {
 
 // fill reads the stages of executions and the parts; brief leaves out those of the stages.
 func (r *Reader) fill(executions map[string]*executionRow, brief bool) error {
-	ids, err := idList(executions)
-	if err != nil {
-		return err
-	}
+	ids := listOf(slices.Collect(maps.Keys(executions)))
 	if err := r.fillStages(executions, ids); err != nil {
 		return err
 	}
@@ -81,15 +80,7 @@ func (r *Reader) fill(executions map[string]*executionRow, brief bool) error {
 	return r.fillParts(executions, ids, query)
 }
 
-func idList(executions map[string]*executionRow) (string, error) {
-	ids := make([]string, 0, len(executions))
-	for id := range executions {
-		ids = append(ids, id)
-	}
-	return textOf(ids)
-}
-
-func (r *Reader) fillStages(executions map[string]*executionRow, ids string) error {
+func (r *Reader) fillStages(executions map[string]*executionRow, ids List) error {
 	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
 		var execution, id string
 		var state []byte
@@ -108,7 +99,7 @@ func (r *Reader) fillStages(executions map[string]*executionRow, ids string) err
 	return err
 }
 
-func (r *Reader) fillParts(executions map[string]*executionRow, ids, query string) error {
+func (r *Reader) fillParts(executions map[string]*executionRow, ids List, query string) error {
 	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
 		var execution, stage, name, document string
 		if err := rows.Scan(&execution, &stage, &name, &document); err != nil {

@@ -15,7 +15,6 @@ type where struct {
 	dialect Dialect
 	terms   []string
 	args    []any
-	err     error
 }
 
 // add adds a condition; %s in it stands for the argument.
@@ -36,14 +35,10 @@ func among[T ~string](w *where, column string, values []T) {
 	if len(values) == 0 {
 		return
 	}
-	text, err := textOf(values)
-	if err != nil && w.err == nil {
-		w.err = err
-	}
-	w.add(w.dialect.among(column, "%s"), text)
+	w.add(w.dialect.among(column, "%s"), listOf(values))
 }
 
-// among is the condition that a column is among the texts of a JSON list.
+// among is the condition that a column is among the texts of a List.
 func (d Dialect) among(column, list string) string { return fmt.Sprintf(d.Among, column, list) }
 
 // clause returns the WHERE clause, empty without conditions.
@@ -78,10 +73,7 @@ func (r *Reader) executions(query store.ExecutionQuery) (out []*spinnaker.Execut
 }
 
 func (r *Reader) executionsOnce(query store.ExecutionQuery) ([]*spinnaker.Execution, error) {
-	statement, args, err := r.selection(query)
-	if err != nil {
-		return nil, err
-	}
+	statement, args := r.selection(query)
 	rows, err := list(&r.scope, scanExecution, statement, args...)
 	if err != nil {
 		return nil, err
@@ -103,7 +95,7 @@ func (r *Reader) executionsOnce(query store.ExecutionQuery) ([]*spinnaker.Execut
 }
 
 // selection is the statement that finds the executions of a query.
-func (r *Reader) selection(query store.ExecutionQuery) (statement string, args []any, err error) {
+func (r *Reader) selection(query store.ExecutionQuery) (statement string, args []any) {
 	w := r.conditions(query)
 	order := "ORDER BY build_time DESC, id DESC"
 	if query.OldestFirst {
@@ -112,7 +104,7 @@ func (r *Reader) selection(query store.ExecutionQuery) (statement string, args [
 	w.args = append(w.args, limited(query.Limit), query.Offset)
 	statement = fmt.Sprintf("SELECT id, head, stage_order, waiting FROM execution%s %s LIMIT $%d OFFSET $%d",
 		w.clause(), order, len(w.args)-1, len(w.args))
-	return statement, w.args, w.err
+	return statement, w.args
 }
 
 func (r *Reader) conditions(query store.ExecutionQuery) *where {

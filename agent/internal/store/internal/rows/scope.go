@@ -23,6 +23,18 @@ type Conn interface {
 	Query(query string, args ...any) (Rows, error)
 }
 
+// List is an argument for Dialect.Among.
+type List []string
+
+// listOf makes a List of texts of any type.
+func listOf[T ~string](texts []T) List {
+	list := make(List, len(texts))
+	for i, text := range texts {
+		list[i] = string(text)
+	}
+	return list
+}
+
 // Rows are what a query found, as in database/sql.
 type Rows interface {
 	Next() bool

@@ -9,7 +9,7 @@ import (
 
 // Dialect is what databases say differently. A database with one writer leaves the locks empty.
 type Dialect struct {
-	// Among is a condition: the column (first) is among the texts of a JSON list (second).
+	// Among is a condition: the column (first) is among the texts of a List (second).
 	Among string
 	// RowID orders the rows of verdict by when they were first written.
 	RowID string
@@ -66,6 +66,14 @@ func (t *Tx) Due() bool { return t.due }
 
 // Now implements store.Reader.
 func (r *Reader) Now() time.Time { return r.now }
+
+// Probe writes a row under a name that nobody else uses, and takes it back: does it commit, the store can be written to.
+func (t *Tx) Probe(name string) error {
+	if err := t.queue("INSERT INTO counter (name, value) VALUES ($1, 0)", name); err != nil {
+		return err
+	}
+	return t.queue("DELETE FROM counter WHERE name = $1", name)
+}
 
 // orNow returns when, or the transaction's time if it is not set.
 func (t *Tx) orNow(when time.Time) any {

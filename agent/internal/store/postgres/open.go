@@ -1,0 +1,242 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
+)
+
+const (
+	// connectTimeout bounds making a connection, acquireTimeout waiting for a free one.
+	connectTimeout = 5 * time.Second
+	acquireTimeout = 10 * time.Second
+	// statementTimeout, lockTimeout and idleTimeout are what the server does not let a session exceed: one statement, the
+	// wait for another transaction's lock, and a transaction in which nothing happens, as of a replica that hangs.
+	statementTimeout = 25 * time.Second
+	lockTimeout      = 5 * time.Second
+	idleTimeout      = 5 * time.Second
+	// pingTimeout bounds looking whether the database can be written to.
+	pingTimeout = 5 * time.Second
+	// oldest is the oldest version of PostgreSQL that works: 13 knows what became of a transaction by its id.
+	oldest = 130000
+)
+
+// Options say which database is used, and how.
+type Options struct {
+	// URL names the server, user and database: postgres://user@host:port/database, with the parameters of libpq.
+	URL string
+	// Password of the user; empty when the server asks for none.
+	Password string
+	// Connections is how many are open at most, apart from the one that listens; 0 means 20.
+	Connections int
+	// Logger gets what an operator should know; nil means slog's default.
+	Logger *slog.Logger
+}
+
+// Store keeps everything in a PostgreSQL database.
+type Store struct {
+	rows.Bodies
+	// id tells the announcements of this store from those of others.
+	id   string
+	name string
+	log  *slog.Logger
+	pool *pgxpool.Pool
+	// reconnect is how long an update waits for a database that is gone, resolveTime how long for what became of a commit.
+	reconnect, resolveTime time.Duration
+
+	due, announce chan struct{}
+	// stop ends the sender and the listener, which background waits for.
+	stop       context.CancelFunc
+	background sync.WaitGroup
+	closed     atomic.Bool
+	closeOnce  sync.Once
+
+	waiting             atomic.Int64
+	commits, collisions atomic.Uint64
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the database and brings its schema up to date.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("store: the database's URL: %w", err)
+	}
+	s := &Store{id: rand.Text(), name: nameOf(config.ConnConfig), log: cmp.Or(o.Logger, slog.Default()),
+		reconnect: reconnectTime, resolveTime: resolveTime,
+		due: make(chan struct{}, 1), announce: make(chan struct{}, 1)}
+	s.Bodies.Store = s
+	if err := s.open(ctx, config, o); err != nil {
+		return nil, fmt.Errorf("store %q: %w", s.name, explain(err))
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, config *pgxpool.Config, o Options) error {
+	if o.Password != "" {
+		config.ConnConfig.Password = o.Password
+	}
+	config.MaxConns = int32(cmp.Or(o.Connections, 20))
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	parameters := config.ConnConfig.RuntimeParams
+	parameters["application_name"] = cmp.Or(parameters["application_name"], "gennaker")
+	parameters["statement_timeout"] = milliseconds(statementTimeout)
+	parameters["lock_timeout"] = milliseconds(lockTimeout)
+	parameters["idle_in_transaction_session_timeout"] = milliseconds(idleTimeout)
+	config.AfterConnect = prepare
+	var err error
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return err
+	}
+	if err = s.check(ctx); err == nil {
+		err = migrateOn(ctx, config.ConnConfig.Copy())
+	}
+	if err != nil {
+		s.pool.Close()
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.background.Go(func() { s.send(background) })
+	s.background.Go(func() { s.listen(background, config.ConnConfig.Copy()) })
+	return nil
+}
+
+// check looks whether the server can be worked with.
+func (s *Store) check(ctx context.Context) error {
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer pooled.Release()
+	var version int
+	var fsync string
+	err = pooled.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('fsync')").Scan(&version, &fsync)
+	if err != nil {
+		return err
+	}
+	if version < oldest {
+		return fmt.Errorf("the server is PostgreSQL %d, expected %d or newer", version/10000, oldest/10000)
+	}
+	if fsync != "on" {
+		s.log.Warn("the database may lose what it has acknowledged when its machine loses power", "fsync", fsync)
+	}
+	return nil
+}
+
+// prepare makes what a new connection commits durable before it says so. A stronger setting of the server's stays.
+func prepare(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
+		WHERE current_setting('synchronous_commit') = 'off'`)
+	return err
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// nameOf is the database as errors name it.
+func nameOf(c *pgx.ConnConfig) string {
+	host := c.Host
+	if len(host) == 0 || host[0] != '/' {
+		host = net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
+	}
+	return (&url.URL{Scheme: "postgres", Host: host, Path: "/" + c.Database}).String()
+}
+
+// Close waits for the updates and the reads under way and closes the connections.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.closed.Store(true)
+		s.stop()
+		s.background.Wait()
+		s.pool.Close()
+	})
+	return nil
+}
+
+// Due implements store.Store.
+func (s *Store) Due() <-chan struct{} { return s.due }
+
+// signal says that there may be work.
+func (s *Store) signal() {
+	select {
+	case s.due <- struct{}{}:
+	default:
+	}
+}
+
+// Ping writes a row and waits until it is durable. Replicas do not wait for each other's.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	err := s.update(ctx, func(t store.Tx) error { return t.(*rows.Tx).Probe("ping of " + s.id) }, 0)
+	if err != nil {
+		return fmt.Errorf("not writable: %w", s.named(err))
+	}
+	return nil
+}
+
+// View implements store.Store. ctx ends the wait for a connection, and the reading between two statements.
+func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	giveUp := time.Now().Add(s.reconnect)
+	for tries := 0; ; tries++ {
+		began, err := s.view(ctx, read)
+		if began || !lost(err) || time.Now().After(giveUp) || ctx.Err() != nil {
+			return s.named(err)
+		}
+		if waiting := pause(ctx, tries); waiting != nil {
+			return s.named(errors.Join(err, waiting))
+		}
+	}
+}
+
+// view runs read on a snapshot; began says whether it came to that.
+func (s *Store) view(ctx context.Context, read func(store.Reader) error) (began bool, err error) {
+	pooled, err := s.acquire(ctx)
+	if err != nil {
+		return false, explain(err)
+	}
+	defer pooled.Release()
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+	defer cancel()
+	c := newConn(detached, pooled.Conn())
+	defer s.rollback(ctx, c)
+	var now time.Time
+	if err := begin(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT now()", &now); err != nil {
+		return false, fmt.Errorf("begin to read: %w", err)
+	}
+	r := rows.NewReader(ctx, c, dialect, now.UTC())
+	defer r.End()
+	return true, read(r)
+}
+
+// Stats count what the store has done since it was opened.
+type Stats struct {
+	// Commits are the updates that were committed, Collisions how often one was run again because of another.
+	Commits, Collisions uint64
+	// Queued is how many updates and reads wait for a connection now.
+	Queued int64
+}
+
+// Stats returns the counts.
+func (s *Store) Stats() Stats {
+	return Stats{Commits: s.commits.Load(), Collisions: s.collisions.Load(), Queued: s.waiting.Load()}
+}
