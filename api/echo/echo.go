@@ -20,6 +20,26 @@ type Started struct {
 type Receipt struct {
 	EventID    string
 	Executions []Started
+	// Dropped says why it was no event; empty when it was accepted.
+	Dropped string
+}
+
+// Hook is a webhook or a pushed message as it came in.
+type Hook struct {
+	// Kind and Source are the last two elements of the path: type and source, or message system and subscription.
+	Kind, Source string
+	Header       http.Header
+	// Raw is the body as it came, Payload what it says.
+	Raw     []byte
+	Payload map[string]any
+	// SignedIn says that the sender has an API token that may send events.
+	SignedIn bool
+}
+
+// Subscription is a subscription whose messages are pushed to the agent.
+type Subscription struct {
+	System string `json:"pubsubSystem"`
+	Name   string `json:"subscriptionName"`
 }
 
 // Event is an accepted event with the verdicts on it.
@@ -51,23 +71,35 @@ type EventQuery struct {
 	Type, Source, Name string
 	// Number is a build's number; 0 does not restrict.
 	Number int64
-	Limit  int
+	// PipelineConfigID selects the verdicts of one pipeline, and the events that it has some on.
+	PipelineConfigID string
+	Limit            int
 }
 
 // Intake accepts events and explains them.
 type Intake interface {
-	// Webhook accepts a webhook's body: it is durable when Webhook returns.
-	Webhook(ctx context.Context, kind, source string, payload map[string]any) (Receipt, error)
+	// Webhook accepts a webhook, Message a pushed message: they are durable when it returns.
+	Webhook(ctx context.Context, hook Hook) (Receipt, error)
+	Message(ctx context.Context, hook Hook) (Receipt, error)
 	// Build accepts a finished build in the form of Igor's build event.
 	Build(ctx context.Context, event map[string]any) (Receipt, error)
+	// Post accepts an event of another poller, of a type other than a build's.
+	Post(ctx context.Context, user string, event map[string]any) (Receipt, error)
 	// Event returns a 404 for an unknown id.
 	Event(ctx context.Context, id string) (Event, error)
 	Events(ctx context.Context, query EventQuery) ([]Event, error)
+	// Replay is Event with what the triggers would make of it now; nothing is started.
+	Replay(ctx context.Context, id string) (Event, error)
+	Subscriptions() []Subscription
+	// DescribeCron says in words when a cron expression fires, or what is wrong with it.
+	DescribeCron(expression string) (string, error)
 }
 
 // API serves Echo's paths.
 type API struct {
 	Intake Intake
+	// User names the caller of a request; "" is one who has not signed in.
+	User func(*gin.Context) string
 }
 
 // Register adds the routes.
@@ -75,9 +107,21 @@ func (a *API) Register(r gin.IRouter) {
 	r.POST("/webhooks/:type", answer(a.webhook))
 	r.POST("/webhooks/:type/:source", answer(a.webhook))
 	r.POST("/", answer(a.event))
-	r.GET("/gennaker/events", answer(a.events))
-	r.GET("/gennaker/events/:id", answer(a.oneEvent))
+	r.GET("/validateCronExpression", answer(a.validateCron("cronExpression")))
+	r.GET("/cron/validate", answer(a.validateCron("expression")))
+	r.GET("/pubsub/subscriptions", answer(a.subscriptions))
+	own := r.Group("/gennaker", versioned)
+	own.POST("/pubsub/:system/:subscription", answer(a.message))
+	own.GET("/events", answer(a.events))
+	own.GET("/events/:id", answer(a.oneEvent))
+	own.GET("/events/:id/replay", answer(a.replay))
+	own.GET("/pipelines/:id/events", answer(a.pipelineEvents))
 }
+
+// version of our own addresses: it rises when a member is removed or changes its meaning; new ones come at any time.
+const version = "1"
+
+func versioned(c *gin.Context) { c.Header("X-Gennaker-Api", version) }
 
 // answer answers 200 with a value as JSON, nothing when it is nil, or an error.
 func answer(h func(c *gin.Context) (any, error)) gin.HandlerFunc {

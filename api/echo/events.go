@@ -22,6 +22,15 @@ func (a *API) oneEvent(c *gin.Context) (any, error) {
 	return event, nil
 }
 
+// replay serves GET /gennaker/events/{id}/replay: what the event would start now.
+func (a *API) replay(c *gin.Context) (any, error) {
+	event, err := a.Intake.Replay(c, c.Param("id"))
+	if err != nil {
+		return nil, err
+	}
+	return event, nil
+}
+
 // events serves GET /gennaker/events?type=build&source=MASTER&name=JOB&number=N&limit=.
 func (a *API) events(c *gin.Context) (any, error) {
 	query := EventQuery{Type: c.Query("type"), Source: c.Query("source"), Name: c.Query("name")}
@@ -32,6 +41,16 @@ func (a *API) events(c *gin.Context) (any, error) {
 	if query.Number != 0 && (query.Source == "" || query.Name == "") {
 		return nil, spinnaker.Invalid("query parameter number: it is that of a build, give its master as source and its job as name too")
 	}
+	return a.list(c, query)
+}
+
+// pipelineEvents serves GET /gennaker/pipelines/{id}/events?limit=: the newest events that a pipeline's triggers have a
+// verdict on, with those verdicts.
+func (a *API) pipelineEvents(c *gin.Context) (any, error) {
+	return a.list(c, EventQuery{PipelineConfigID: c.Param("id")})
+}
+
+func (a *API) list(c *gin.Context, query EventQuery) (any, error) {
 	limit, err := positive(c, "limit", usualEvents)
 	if err != nil {
 		return nil, err
@@ -45,6 +64,23 @@ func (a *API) events(c *gin.Context) (any, error) {
 		events = []Event{}
 	}
 	return events, nil
+}
+
+func (a *API) subscriptions(*gin.Context) (any, error) { return a.Intake.Subscriptions(), nil }
+
+// validateCron serves GET /validateCronExpression?cronExpression= and Gate's GET /cron/validate?expression=.
+//
+// Source: spinnaker/spinnaker echo/echo-scheduler controllers/ScheduledActionsController.groovy, gate/gate-web
+// controllers/CronController.groovy.
+func (a *API) validateCron(parameter string) func(c *gin.Context) (any, error) {
+	return func(c *gin.Context) (any, error) {
+		expression := c.Query(parameter)
+		description, err := a.Intake.DescribeCron(expression)
+		if err != nil {
+			return nil, spinnaker.Invalid("Invalid CRON expression: '%s' explanation: %v", expression, err)
+		}
+		return gin.H{"response": "Cron expression is valid", "description": description}, nil
+	}
 }
 
 // positive reads a query parameter that is a whole number from 1.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -15,35 +14,47 @@ import (
 // kindBuild is the type of the events of finished builds.
 const kindBuild = "build"
 
-// scmSources are the sources of webhooks of type git.
-var scmSources = []string{"github", "gitlab", "stash", "bitbucket"}
-
 // webhook serves POST /webhooks/{type}/{source}. Without a source in the path, the body names it.
 //
 // Source: spinnaker/spinnaker echo/echo-webhooks controllers/WebhooksController.groovy.
 func (a *API) webhook(c *gin.Context) (any, error) {
-	payload, err := readObject(c.Request)
+	hook, err := a.read(c, c.Param("type"), c.Param("source"))
 	if err != nil {
 		return nil, err
 	}
-	kind, source := c.Param("type"), c.Param("source")
-	if strings.EqualFold(kind, "webhook") {
-		kind = "webhook"
-	}
-	if source == "" {
-		source, _ = payload["source"].(string)
-	}
-	if kind == "git" && !slices.Contains(scmSources, source) {
-		return nil, spinnaker.Invalid("Invalid SCM handler source<%s>, expected one of %s", source, strings.Join(scmSources, ", "))
+	if hook.Source == "" {
+		hook.Source, _ = hook.Payload["source"].(string)
 	}
 	var receipt Receipt
-	if strings.EqualFold(kind, kindBuild) {
-		receipt, err = a.Intake.Build(c, payload)
+	if strings.EqualFold(hook.Kind, kindBuild) && hook.SignedIn {
+		receipt, err = a.Intake.Build(c, hook.Payload)
 	} else {
-		receipt, err = a.Intake.Webhook(c, kind, source, payload)
+		receipt, err = a.Intake.Webhook(c, hook)
 	}
+	return receiptOf(receipt, err)
+}
+
+// message serves POST /gennaker/pubsub/{system}/{subscription}.
+func (a *API) message(c *gin.Context) (any, error) {
+	hook, err := a.read(c, c.Param("system"), c.Param("subscription"))
 	if err != nil {
 		return nil, err
+	}
+	return receiptOf(a.Intake.Message(c, hook))
+}
+
+// read reads a request with a body.
+func (a *API) read(c *gin.Context, kind, source string) (Hook, error) {
+	raw, payload, err := readObject(c.Request)
+	return Hook{Kind: kind, Source: source, Header: c.Request.Header, Raw: raw, Payload: payload, SignedIn: a.User(c) != ""}, err
+}
+
+func receiptOf(receipt Receipt, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	if receipt.Dropped != "" {
+		return gin.H{"eventProcessed": false, "reason": receipt.Dropped}, nil
 	}
 	out := gin.H{"eventProcessed": true, "eventId": receipt.EventID}
 	if len(receipt.Executions) > 0 {
@@ -54,39 +65,40 @@ func (a *API) webhook(c *gin.Context) (any, error) {
 
 // event serves Echo's own door for events of other pollers: {"details":{"type":"build"},"content":{…}}.
 func (a *API) event(c *gin.Context) (any, error) {
-	event, err := readObject(c.Request)
+	_, event, err := readObject(c.Request)
 	if err != nil {
 		return nil, err
 	}
 	details, _ := event["details"].(map[string]any)
-	if kind, _ := details["type"].(string); kind != kindBuild {
-		return nil, spinnaker.Invalid("event: found details.type %q, expected \"build\"; send other events to /webhooks/{type}/{source}", kind)
+	if kind, _ := details["type"].(string); kind == kindBuild {
+		_, err = a.Intake.Build(c, event)
+	} else {
+		_, err = a.Intake.Post(c, a.User(c), event)
 	}
-	_, err = a.Intake.Build(c, event)
 	return nil, err
 }
 
 // readObject reads a body that is a JSON object, whatever its content type says, or a form whose `payload` is one, as
-// GitHub sends it. An empty body is an empty object.
-func readObject(r *http.Request) (map[string]any, error) {
-	data, err := spinnaker.ReadBody(r)
+// GitHub sends it. An empty body is an empty object. raw is the body as it came.
+func readObject(r *http.Request) (raw []byte, payload map[string]any, err error) {
+	raw, err = spinnaker.ReadBody(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	data := raw
 	if payload, ok := formPayload(r, data); ok {
 		data = payload
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return map[string]any{}, nil
+		return raw, map[string]any{}, nil
 	}
-	var payload map[string]any
 	if err := spinnaker.Decode(data, &payload); err != nil {
-		return nil, spinnaker.Invalid("the webhook's body is not a JSON object: %v", err)
+		return nil, nil, spinnaker.Invalid("the webhook's body is not a JSON object: %v", err)
 	}
 	if payload == nil {
-		return nil, spinnaker.Invalid("the webhook's body is null, expected a JSON object")
+		return nil, nil, spinnaker.Invalid("the webhook's body is null, expected a JSON object")
 	}
-	return payload, nil
+	return raw, payload, nil
 }
 
 // formPayload is the field `payload` of a form.

@@ -24,7 +24,7 @@ func TestReadObject(t *testing.T) {
 	} {
 		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(test.body))
 		request.Header.Set("Content-Type", test.contentType)
-		object, err := readObject(request)
+		_, object, err := readObject(request)
 		if test.err != "" {
 			if err == nil || err.Error() != test.err {
 				t.Errorf("%s: %v, %v\nwant %s", test.name, object, err, test.err)
@@ -46,7 +46,7 @@ func FuzzReadObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
 		request.Header["Content-Type"] = []string{contentType}
-		object, err := readObject(request)
+		_, object, err := readObject(request)
 		if (object == nil) != (err != nil) {
 			t.Errorf("%v and %v", object, err)
 		}

@@ -20,7 +20,6 @@ var fixed = map[string]any{
 	"/notifications/application/:app":        object{},
 	"/webhooks/preconfigured":                []any{},
 	"/jobs/preconfigured":                    []any{},
-	"/pubsub/subscriptions":                  []any{},
 	"/gcb/accounts":                          []any{},
 	"/codebuild/accounts":                    []any{},
 	"/nexus/names":                           []any{},

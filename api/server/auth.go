@@ -62,6 +62,9 @@ func authenticated(authenticate func(token string) (Identity, bool)) gin.Handler
 		if slices.Contains(open[:], c.FullPath()) {
 			return
 		}
+		if !known && signed(c) {
+			return
+		}
 		if !known {
 			c.Header("WWW-Authenticate", `Bearer realm="gennaker"`)
 			c.Error(&spinnaker.Error{Status: http.StatusUnauthorized,
@@ -75,6 +78,15 @@ func authenticated(authenticate func(token string) (Identity, bool)) gin.Handler
 			c.Abort()
 		}
 	}
+}
+
+// signatures are the routes whose requests may prove by a signature, instead of a token, where they come from: their
+// handlers refuse callers who do neither.
+var signatures = [...]string{"/webhooks/:type/:source", "/gennaker/pubsub/:system/:subscription"}
+
+// signed says whether a request may do without a token. One that has a token, a wrong one, may not.
+func signed(c *gin.Context) bool {
+	return c.Request.Method == http.MethodPost && slices.Contains(signatures[:], c.FullPath()) && token(c.Request) == ""
 }
 
 // userOf names the caller: who the token stands for, or the user whom a client names that may do everything anyway.
@@ -104,7 +116,7 @@ var starts = [...]string{
 	"/pipelines/:id/:name", "/pipelines/v2/:app/:name", "/applications/:app/pipelineConfigs/:name",
 	"/pipelines/:id/cancel", "/applications/:app/pipelines/:id/cancel", "/pipelines/:id/pause", "/pipelines/:id/resume",
 	"/pipelines/:id/stages/:stage", "/pipelines/:id/stages/:stage/restart",
-	"/webhooks/:type", "/webhooks/:type/:source", "/",
+	"/webhooks/:type", "/webhooks/:type/:source", "/", "/gennaker/pubsub/:system/:subscription",
 }
 
 // reads are the routes that only read although they take a body.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,8 +14,6 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/inbox"
 	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/trigger"
-	"github.com/gennaker/gennaker/api/echo"
 	"github.com/gennaker/gennaker/api/gate"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -180,72 +177,4 @@ func (e executions) RestartStage(ctx context.Context, user, id, stageID string, 
 		return nil, err
 	}
 	return e.Execution(ctx, id)
-}
-
-// intake is the inbox as Echo's handlers see it.
-type intake struct{ *agent }
-
-func (i intake) Webhook(ctx context.Context, kind, source string, payload map[string]any) (echo.Receipt, error) {
-	return i.accept(ctx, trigger.Event{Type: kind, Source: source, Payload: payload}, "")
-}
-
-// Build takes a finished build in the form of Igor's event: it is read from its master, never from the event. A build that
-// was taken before is not taken again.
-func (i intake) Build(ctx context.Context, event map[string]any) (echo.Receipt, error) {
-	content, _ := event["content"].(map[string]any)
-	project, _ := content["project"].(map[string]any)
-	last, _ := project["lastBuild"].(map[string]any)
-	t := spinnaker.Trigger{"master": content["master"], "job": project["name"], "number": last["number"]}
-	number, err := strconv.ParseInt(t.Text("number"), 10, 64)
-	if err != nil || t.Text("master") == "" || t.Text("job") == "" {
-		return echo.Receipt{}, spinnaker.Invalid("event: expected content.master, content.project.name and content.project.lastBuild.number")
-	}
-	found, key, err := i.masters.Event(ctx, t.Text("master"), t.Text("job"), number)
-	if err != nil {
-		return echo.Receipt{}, err
-	}
-	// Accepted now, the build would be a duplicate when it ends, and fire nothing.
-	if building, _ := found.Build.Info["building"].(bool); building {
-		return echo.Receipt{}, spinnaker.Conflict("build %d of job %q on master %q has not finished: send its event when it has",
-			number, t.Text("job"), t.Text("master"))
-	}
-	return i.accept(ctx, found, key)
-}
-
-func (i intake) accept(ctx context.Context, event trigger.Event, key string) (echo.Receipt, error) {
-	receipt, err := i.inbox.Accept(ctx, event, key)
-	out := echo.Receipt{EventID: receipt.EventID}
-	for _, started := range receipt.Started {
-		out.Executions = append(out.Executions, echo.Started{Application: started.Application, Pipeline: started.Pipeline,
-			Ref: "/pipelines/" + started.ExecutionID})
-	}
-	return out, err
-}
-
-func (i intake) Event(ctx context.Context, id string) (echo.Event, error) {
-	explained, err := i.inbox.Explain(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return echo.Event{}, spinnaker.NotFound("Event not found (id: %s)", id)
-	}
-	return eventOf(explained), err
-}
-
-func (i intake) Events(ctx context.Context, q echo.EventQuery) ([]echo.Event, error) {
-	explained, err := i.inbox.ExplainAll(ctx, store.EventQuery{Type: q.Type, Source: q.Source, Name: q.Name, Limit: q.Limit}, q.Number)
-	events := make([]echo.Event, len(explained))
-	for n, e := range explained {
-		events[n] = eventOf(e)
-	}
-	return events, err
-}
-
-func eventOf(e inbox.Explained) echo.Event {
-	out := echo.Event{ID: e.ID, Type: e.Type, Source: e.Source, Name: e.Name, Number: e.Number, Key: e.Key,
-		ReceivedAt: spinnaker.MillisOf(e.ReceivedAt), Verdicts: []echo.Verdict{}}
-	for _, v := range e.Verdicts {
-		out.Verdicts = append(out.Verdicts, echo.Verdict{Application: v.Application, Pipeline: v.Pipeline,
-			PipelineConfigID: v.PipelineConfigID, Trigger: v.Trigger, Outcome: string(v.Outcome), Reason: v.Reason,
-			ExecutionID: v.ExecutionID, At: spinnaker.MillisOf(v.At)})
-	}
-	return out
 }

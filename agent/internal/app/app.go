@@ -28,11 +28,13 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store/upkeep"
 	"github.com/gennaker/gennaker/agent/internal/telemetry"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
+	"github.com/gennaker/gennaker/agent/internal/webhook"
 	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/echo"
 	"github.com/gennaker/gennaker/api/gate"
 	"github.com/gennaker/gennaker/api/igor"
 	"github.com/gennaker/gennaker/api/server"
+	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // agent is a running agent with all its parts.
@@ -54,6 +56,7 @@ type agent struct {
 	access   *access.Tokens
 	accounts accounts
 	traces   *telemetry.Traces
+	webhooks *webhook.Set
 	server   *server.Server
 
 	// closers give back what New took, last first.
@@ -81,8 +84,8 @@ func (a *agent) build(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
-	a.catalog = catalog.New(a.store, stageValidator{a})
 	a.buildTraces()
+	a.catalog = catalog.New(a.store, stageValidator{a}, a.config.Scheduler.Cron.Timezone)
 	incarnation, err := a.incarnation()
 	if err != nil {
 		return err
@@ -113,6 +116,9 @@ func (a *agent) build(ctx context.Context) error {
 	}
 	a.inbox = inbox.New(inbox.Options{Store: a.store, Triggers: a.catalog, Starter: starter{a.runner}, Builds: a.masters,
 		NewID: newID, Log: a.log})
+	if a.webhooks, err = webhook.New(a.config.Webhooks, a.config.Pubsub); err != nil {
+		return err
+	}
 	a.access = access.NewTokens(a.config.Server.Tokens)
 	return a.buildServer()
 }
@@ -161,8 +167,9 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 	}
 	a.runner, err = runner.New(ctx, runner.Options{Store: a.store, Plugins: plugins{a.plugins}, Stages: a.stages,
 		Decisions: spel.New(spel.Config{}), Expressions: a.spel, NewID: newID, Log: a.log,
-		Incarnation: incarnation, Exclusive: true, MaxSteps: a.config.Runner.Parallel,
-		Finished: a.traces.Finished})
+		Finished: a.traces.Finished,
+		Ended:    func(tx store.Tx, ex *spinnaker.Execution) error { return a.inbox.Ended(tx, ex) }, Due: func() { a.inbox.Wake() },
+		Incarnation: incarnation, Exclusive: true, MaxSteps: a.config.Runner.Parallel})
 	return err
 }
 
@@ -174,7 +181,7 @@ func (a *agent) buildServer() (err error) {
 			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Expressions: expressions{executions{a}},
 				Logs:   stageLogs{a.store},
 				Builds: builds{a}, Accounts: a.accounts, Version: a.version, User: server.User},
-			&echo.API{Intake: intake{a}},
+			&echo.API{Intake: intake{a}, User: server.User},
 			&igor.API{Builds: builds{a}, User: server.User},
 		}}
 	if !a.access.Empty() {

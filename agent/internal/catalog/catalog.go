@@ -26,13 +26,17 @@ type Validator interface {
 type Catalog struct {
 	store  store.Store
 	stages Validator
+	// zone is that of cron triggers that name none.
+	zone string
 
 	mu    sync.Mutex
 	index *index
 }
 
-// New makes a Catalog.
-func New(s store.Store, stages Validator) *Catalog { return &Catalog{store: s, stages: stages} }
+// New makes a Catalog. zone is that of cron triggers that name none.
+func New(s store.Store, stages Validator, zone string) *Catalog {
+	return &Catalog{store: s, stages: stages, zone: zone}
+}
 
 // audit records a write in its own transaction.
 func audit(tx store.Tx, user, action, target string) error {

@@ -56,7 +56,7 @@ func open(t *testing.T) fixture {
 			t.Error(err)
 		}
 	})
-	return fixture{catalog.New(s, stageTypes{}), t, s, &now}
+	return fixture{catalog.New(s, stageTypes{}, "UTC"), t, s, &now}
 }
 
 func parse(t *testing.T, document string) spinnaker.Pipeline {
@@ -202,7 +202,8 @@ func TestWarnings(t *testing.T) {
 	_, warnings, err := f.SavePipelineNow(t.Context(), "ann", parse(t, `{"application":"shop","name":"p",
 		"stages":[{"refId":"1","type":"wait","name":"W"},{"refId":"2","type":"bake","name":"B"},{"refId":"3","type":"magic","name":"M"},
 			{"refId":"4","name":"N"}],
-		"triggers":[{"type":"jenkins","enabled":true},{"type":"carrier pigeon","enabled":true},{"type":"smoke","enabled":false}]}`), false)
+		"triggers":[{"type":"jenkins","enabled":true,"master":"ci"},{"type":"carrier pigeon","enabled":true},{"type":"smoke","enabled":false},
+			{"type":"git","enabled":true,"source":"github","project":"p","slug":"s","branch":"("},{"type":"cron","enabled":true,"cronExpression":"0 0 25 * * ?"}]}`), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +211,10 @@ func TestWarnings(t *testing.T) {
 		"stages[1] (B): chart: is missing",
 		`stages[2] (M): nobody provides stage type "magic" now: install its plugin before the pipeline runs`,
 		"stages[3] (N): it has no type: the pipeline will fail to start",
-		`triggers[1]: no event of this agent fires a trigger of type "carrier pigeon"`,
+		"triggers[0] (jenkins): job: is missing: the trigger never fires",
+		`triggers[1] (carrier pigeon): no event of this agent fires a trigger of type "carrier pigeon"`,
+		`triggers[3] (git): branch: pattern "(": the group is not closed near character 2: the trigger never fires`,
+		`triggers[4] (cron): cronExpression: hour: found "25", expected a number from 0 to 23: the trigger never fires`,
 	})
 }
 

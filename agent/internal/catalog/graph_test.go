@@ -138,7 +138,7 @@ func (c *counted) Pipelines(string) ([]spinnaker.Pipeline, error) {
 }
 
 func TestTheIndexIsMadeOncePerGeneration(t *testing.T) {
-	c, r := New(nil, nil), &counted{}
+	c, r := New(nil, nil, "UTC"), &counted{}
 	for generation := range int64(3) {
 		r.generation = generation
 		for range 5 {

@@ -14,6 +14,8 @@ import (
 type index struct {
 	generation int64
 	armed      map[trigger.Key][]trigger.Armed
+	// off are the triggers that would be live but for a switch.
+	off map[trigger.Key][]trigger.Armed
 }
 
 // Armed returns the live triggers of a key, as of the reader's state. They are shared: nobody may change them.
@@ -23,6 +25,30 @@ func (c *Catalog) Armed(r store.Reader, key trigger.Key) ([]trigger.Armed, error
 		return nil, err
 	}
 	return ix.armed[key], nil
+}
+
+// Off returns the triggers of a key that are disabled, or whose pipelines are, as of the reader's state. They are shared too.
+func (c *Catalog) Off(r store.Reader, key trigger.Key) ([]trigger.Armed, error) {
+	ix, err := c.indexOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return ix.off[key], nil
+}
+
+// Crons returns the live cron triggers.
+func (c *Catalog) Crons(r store.Reader) ([]trigger.Armed, error) {
+	ix, err := c.indexOf(r)
+	if err != nil {
+		return nil, err
+	}
+	var crons []trigger.Armed
+	for key, armed := range ix.armed {
+		if key.Type == trigger.Cron {
+			crons = append(crons, armed...)
+		}
+	}
+	return crons, nil
 }
 
 // Jobs names the jobs of a master, in Igor's form, that some live trigger means.
@@ -65,15 +91,12 @@ func (c *Catalog) indexOf(r store.Reader) (*index, error) {
 }
 
 func newIndex(generation int64, pipelines []spinnaker.Pipeline) *index {
-	ix := &index{generation, map[trigger.Key][]trigger.Armed{}}
+	ix := &index{generation, map[trigger.Key][]trigger.Armed{}, map[trigger.Key][]trigger.Armed{}}
 	for _, p := range pipelines {
-		if p.Disabled {
-			continue
-		}
 		named := map[string]bool{}
 		for i, t := range p.Triggers {
 			key, ok := trigger.KeyOf(t)
-			if !ok || !t.Enabled() || repeated(p.Triggers[:i], t) {
+			if !ok || repeated(p.Triggers[:i], t) {
 				continue
 			}
 			name := trigger.Name(t, i)
@@ -81,7 +104,11 @@ func newIndex(generation int64, pipelines []spinnaker.Pipeline) *index {
 				name = trigger.Name(nil, i)
 			}
 			named[name] = true
-			ix.armed[key] = append(ix.armed[key], trigger.Armed{Pipeline: p, Trigger: t, Name: name})
+			into := ix.armed
+			if p.Disabled || !t.Enabled() {
+				into = ix.off
+			}
+			into[key] = append(into[key], trigger.Armed{Pipeline: p, Trigger: t, Name: name})
 		}
 	}
 	return ix

@@ -26,6 +26,27 @@ func (f fixture) armed(key trigger.Key) (out []string) {
 	return out
 }
 
+// Triggers that are disabled, and those of disabled pipelines, are known too: they get verdicts that say so.
+func TestOff(t *testing.T) {
+	f := open(t)
+	const on = `{"type":"jenkins","enabled":true,"master":"ci","job":"a"}`
+	f.save(`{"id":"1","application":"shop","name":"disabled","disabled":true,"triggers":[` + on + `]}`)
+	f.save(`{"id":"2","application":"shop","name":"off","triggers":[{"type":"jenkins","enabled":false,"master":"ci","job":"a"},` + on + `]}`)
+	var off []string
+	err := f.store.View(t.Context(), func(r store.Reader) error {
+		found, err := f.Off(r, build("a"))
+		for _, a := range found {
+			off = append(off, a.Pipeline.Name+" "+a.Name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "off", off, []string{"disabled #0", "off #0"})
+	same(t, "armed", f.armed(build("a")), []string{"off #1"})
+}
+
 func build(job string) trigger.Key { return trigger.Key{Type: trigger.Build, Source: "ci", Name: job} }
 
 func TestArmed(t *testing.T) {

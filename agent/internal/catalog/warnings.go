@@ -32,8 +32,11 @@ func (c *Catalog) warnings(ctx context.Context, p spinnaker.Pipeline) []string {
 		}
 	}
 	for i, t := range p.Triggers {
-		if _, known := trigger.KeyOf(t); !known && t.Enabled() {
-			out = append(out, fmt.Sprintf("triggers[%d]: no event of this agent fires a trigger of type %q", i, t.Type()))
+		if !t.Enabled() {
+			continue
+		}
+		for _, problem := range trigger.Problems(p, t, c.zone) {
+			out = append(out, fmt.Sprintf("triggers[%d] (%s): %s", i, t.Type(), problem))
 		}
 	}
 	return out

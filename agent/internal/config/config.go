@@ -15,6 +15,9 @@ type Config struct {
 	DockerRegistry Accounts[Registry]   `yaml:"dockerRegistry"`
 	ECR            Accounts[ECR]        `yaml:"ecr"`
 	Plugins        Plugins              `yaml:"plugins"`
+	Webhooks       Webhooks             `yaml:"webhooks"`
+	Pubsub         Pubsub               `yaml:"pubsub"`
+	Scheduler      Scheduler            `yaml:"scheduler"`
 	Runner         Runner               `yaml:"runner"`
 	Tasks          Tasks                `yaml:"tasks"`
 	Traces         Traces               `yaml:"traces"`
@@ -182,6 +185,61 @@ type Plugin struct {
 	Config map[string]any `yaml:"config"`
 }
 
+// Webhooks are secrets and templates of webhooks.
+type Webhooks struct {
+	Git     WebhookGit      `yaml:"git"`
+	Sources []WebhookSource `yaml:"sources"`
+}
+
+// WebhookGit is about webhooks of code hosts.
+type WebhookGit struct {
+	// Secret checks the signatures of triggers that have no secret of their own (Echo's trigger.git.shared-secret).
+	Secret Secret `yaml:"secret"`
+}
+
+// WebhookSource is a source of webhooks.
+type WebhookSource struct {
+	Source string `yaml:"source"`
+	// Secret signs the bodies, or is sent along; who knows it needs no API token.
+	Secret Secret `yaml:"secret"`
+	// TemplatePath is a Jinja template that makes artifacts of the bodies.
+	TemplatePath string `yaml:"templatePath"`
+}
+
+// Pubsub are the subscriptions whose messages are pushed to the agent.
+type Pubsub struct {
+	Subscriptions []Subscription `yaml:"subscriptions"`
+}
+
+// Subscription is a subscription of a message system.
+type Subscription struct {
+	// System and Name are those that triggers name as pubsubSystem and subscriptionName.
+	System string `yaml:"system"`
+	Name   string `yaml:"name"`
+	// Secret and TemplatePath are as for WebhookSource.
+	Secret       Secret `yaml:"secret"`
+	TemplatePath string `yaml:"templatePath"`
+}
+
+// Scheduler is about cron triggers (Echo's scheduler).
+type Scheduler struct {
+	Cron            Cron            `yaml:"cron"`
+	CompensationJob CompensationJob `yaml:"compensationJob"`
+}
+
+// Cron is how the times of cron triggers are worked out.
+type Cron struct {
+	// Timezone is the zone of triggers that name none, for example Europe/Berlin.
+	Timezone string `yaml:"timezone"`
+}
+
+// CompensationJob makes up for times that were missed.
+type CompensationJob struct {
+	Enabled bool `yaml:"enabled"`
+	// Window is how long ago a time may be that is made up for.
+	Window Duration `yaml:"window"`
+}
+
 // Runner bounds the work on stages.
 type Runner struct {
 	// Parallel is how many stage steps may run at once.
@@ -215,6 +273,8 @@ func Default() Config {
 		Log:    Log{Level: "info"},
 		Runner: Runner{Parallel: 32},
 		Tasks:  Tasks{ExecutionWindow{Timezone: "America/Los_Angeles"}},
+		Scheduler: Scheduler{Cron: Cron{Timezone: "America/Los_Angeles"},
+			CompensationJob: CompensationJob{Window: Duration(10 * time.Minute)}},
 	}
 }
 

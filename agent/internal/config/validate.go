@@ -34,12 +34,13 @@ func (c Config) Validate() error {
 	for i, plugin := range c.Plugins.Plugins {
 		errs = append(errs, plugin.validate(fmt.Sprintf("plugins.plugins[%d]", i))...)
 	}
-	if _, err := time.LoadLocation(c.Tasks.ExecutionWindow.Timezone); err != nil {
-		errs = append(errs, fmt.Errorf("tasks.executionWindow.timezone: found %q, expected a zone such as Europe/Berlin", c.Tasks.ExecutionWindow.Timezone))
-	}
 	if c.Traces.Endpoint != "" && !isWebAddress(c.Traces.Endpoint) {
 		errs = append(errs, fmt.Errorf("traces.endpoint: found %q, expected a URL such as http://127.0.0.1:4318", c.Traces.Endpoint))
 	}
+	errs = append(errs, c.Webhooks.validate()...)
+	errs = append(errs, c.Pubsub.validate()...)
+	errs = append(errs, zone("scheduler.cron.timezone", c.Scheduler.Cron.Timezone)...)
+	errs = append(errs, zone("tasks.executionWindow.timezone", c.Tasks.ExecutionWindow.Timezone)...)
 	if c.Runner.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("runner.parallel: found %d, expected at least 1", c.Runner.Parallel))
 	}
@@ -160,6 +161,58 @@ func (p Plugin) validate(path string) []error {
 func isWebAddress(text string) bool {
 	address, err := url.Parse(text)
 	return err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https")
+}
+
+func zone(path, name string) []error {
+	if _, err := time.LoadLocation(name); err != nil || name == "" {
+		return []error{fmt.Errorf("%s: found %q, expected a zone such as Europe/Berlin", path, name)}
+	}
+	return nil
+}
+
+// shortestSecret is how long a secret must be that signs bodies: whoever sees a signature can try short ones.
+const shortestSecret = 8
+
+func (w Webhooks) validate() []error {
+	errs := signing("webhooks.git.secret", w.Git.Secret)
+	seen := map[string]int{}
+	for i, source := range w.Sources {
+		path := fmt.Sprintf("webhooks.sources[%d]", i)
+		if first, again := seen[source.Source]; again {
+			errs = append(errs, fmt.Errorf("%s.source: %q is that of webhooks.sources[%d] already", path, source.Source, first))
+		}
+		seen[source.Source] = i
+		if source.Source == "" {
+			errs = append(errs, fmt.Errorf("%s.source: is missing: expected the last element of the address that the webhook is sent to", path))
+		}
+		errs = append(errs, signing(path+".secret", source.Secret)...)
+	}
+	return errs
+}
+
+func (p Pubsub) validate() []error {
+	var errs []error
+	seen := map[string]int{}
+	for i, subscription := range p.Subscriptions {
+		path := fmt.Sprintf("pubsub.subscriptions[%d]", i)
+		if subscription.System == "" || subscription.Name == "" {
+			errs = append(errs, fmt.Errorf("%s: expected system and name, as triggers have them in pubsubSystem and subscriptionName", path))
+		}
+		key := strings.ToLower(subscription.System + "/" + subscription.Name)
+		if first, again := seen[key]; again {
+			errs = append(errs, fmt.Errorf("%s: %q of %q is pubsub.subscriptions[%d] already", path, subscription.Name, subscription.System, first))
+		}
+		seen[key] = i
+		errs = append(errs, signing(path+".secret", subscription.Secret)...)
+	}
+	return errs
+}
+
+func signing(path string, secret Secret) []error {
+	if n := len(secret.Reveal()); secret.IsSet() && n < shortestSecret {
+		return []error{fmt.Errorf("%s: found %d characters, expected at least %d", path, n, shortestSecret)}
+	}
+	return nil
 }
 
 // unique checks that every item of a list has a name and no two have the same.

@@ -85,16 +85,9 @@ func (i *Inbox) decide(ctx context.Context, c store.Candidate) error {
 	if err != nil {
 		return err
 	}
-	file := c.Fired.Text("propertyFile")
-	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
-	properties, mayCome, lookupErr := i.Builds.Properties(lookup, event.Source, event.Name, event.Build.Number, file)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	facts := &trigger.Facts{Properties: properties}
-	if lookupErr != nil {
-		facts = &trigger.Facts{PropertiesError: lookupErr.Error()}
+	facts, lookupErr, mayCome, err := i.lookUp(ctx, event, c.Fired.Text("propertyFile"))
+	if err != nil {
+		return err
 	}
 	return i.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := tx.Candidate(c.ID); errors.Is(err, store.ErrNotFound) {
@@ -107,6 +100,41 @@ func (i *Inbox) decide(ctx context.Context, c store.Candidate) error {
 		}
 		return i.settleCandidate(tx, c, event, key, facts)
 	})
+}
+
+// lookUp finds out what a trigger on an event needs to know: the build's property file, or the execution that ended. failed
+// is why the file cannot be read, mayCome that it could be there a little later.
+func (i *Inbox) lookUp(ctx context.Context, event trigger.Event, file string) (facts *trigger.Facts, failed error, mayCome bool, err error) {
+	if event.Type == trigger.Pipeline {
+		facts, err = i.parent(ctx, event.Ended.ExecutionID)
+		return facts, nil, false, err
+	}
+	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	properties, mayCome, failed := i.Builds.Properties(lookup, event.Source, event.Name, event.Build.Number, file)
+	if ctx.Err() != nil {
+		return nil, nil, false, ctx.Err()
+	}
+	if failed != nil {
+		return &trigger.Facts{PropertiesError: failed.Error()}, failed, mayCome, nil
+	}
+	return &trigger.Facts{Properties: properties}, nil, false, nil
+}
+
+// parent reads the execution that ended.
+func (i *Inbox) parent(ctx context.Context, id string) (*trigger.Facts, error) {
+	facts := &trigger.Facts{}
+	err := i.Store.View(ctx, func(r store.Reader) error {
+		ended, err := r.Execution(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			facts.Parent = ended.Execution
+		}
+		return err
+	})
+	return facts, err
 }
 
 // putOff has a candidate looked at again later, with growing pauses, and once more at its deadline. Its verdict says so.
@@ -132,7 +160,7 @@ func putOff(tx store.Tx, c store.Candidate, cause error) error {
 		verdict.Reason = fmt.Sprintf("waiting until %s for property file %q: %v",
 			c.Deadline.UTC().Format("15:04:05 MST"), c.Fired.Text("propertyFile"), cause)
 		verdict.At = tx.Now()
-		return tx.PutVerdict(verdict)
+		return put(tx, verdict)
 	}
 	return nil
 }
@@ -161,7 +189,7 @@ func (i *Inbox) settleCandidate(tx store.Tx, c store.Candidate, event trigger.Ev
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return tx.PutVerdict(row)
+	return put(tx, row)
 }
 
 // event reads an accepted event back.

@@ -72,3 +72,29 @@ func explain(r store.Reader, row store.Event) (Explained, error) {
 	out.Verdicts = verdicts
 	return out, err
 }
+
+// ExplainPipeline returns the newest events that a pipeline's triggers have verdicts on, with those verdicts.
+func (i *Inbox) ExplainPipeline(ctx context.Context, pipelineConfigID string, limit int) ([]Explained, error) {
+	var out []Explained
+	err := i.Store.View(ctx, func(r store.Reader) error {
+		verdicts, err := r.Verdicts(store.VerdictQuery{PipelineConfigID: pipelineConfigID, Limit: limit})
+		if err != nil {
+			return err
+		}
+		places := map[string]int{}
+		for _, verdict := range verdicts {
+			at, seen := places[verdict.EventID]
+			if !seen {
+				event, err := r.Event(verdict.EventID)
+				if err != nil {
+					return err
+				}
+				at, places[verdict.EventID] = len(out), len(out)
+				out = append(out, Explained{Event: event})
+			}
+			out[at].Verdicts = append(out[at].Verdicts, verdict)
+		}
+		return nil
+	})
+	return out, err
+}

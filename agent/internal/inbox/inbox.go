@@ -1,11 +1,13 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -16,6 +18,8 @@ import (
 // Triggers finds the triggers that could mean an event, as of the reader's state.
 type Triggers interface {
 	Armed(r store.Reader, key trigger.Key) ([]trigger.Armed, error)
+	// Off finds those that would, were they or their pipelines not disabled.
+	Off(r store.Reader, key trigger.Key) ([]trigger.Armed, error)
 }
 
 // Start is a pipeline to be started.
@@ -126,8 +130,8 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 // keep makes an event durable and returns the triggers that could mean it. An event of that key that is there already is
 // store.ErrExists.
 func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Armed, error) {
-	if event.Type == trigger.Build && event.Build == nil {
-		return nil, errors.New("the event of a build says nothing of the build")
+	if err := event.Complete(); err != nil {
+		return nil, err
 	}
 	body, err := json.Marshal(event)
 	if err != nil {
@@ -142,7 +146,43 @@ func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Ar
 	if err != nil {
 		return nil, fmt.Errorf("find the triggers for %v: %w", event.Key(), err)
 	}
+	off, err := i.Triggers.Off(tx, event.Key())
+	if err != nil {
+		return nil, fmt.Errorf("find the disabled triggers for %v: %w", event.Key(), err)
+	}
+	for _, a := range off {
+		row := verdict(tx, event.ID, a)
+		row.Reason = disabled(a)
+		if err := put(tx, row); err != nil {
+			return nil, err
+		}
+	}
 	return armed, nil
+}
+
+// disabled says why a trigger is not asked.
+func disabled(a trigger.Armed) string {
+	if a.Pipeline.Disabled {
+		return "the pipeline is disabled"
+	}
+	return "the trigger is disabled"
+}
+
+// verdict is a verdict yet without reason.
+func verdict(tx store.Tx, eventID string, a trigger.Armed) store.Verdict {
+	return store.Verdict{EventID: eventID, Application: a.Pipeline.Application, Pipeline: a.Pipeline.Name,
+		PipelineConfigID: a.Pipeline.ID, Trigger: a.Name, Outcome: store.Ignored, At: tx.Now()}
+}
+
+// longestReason bounds a verdict's reason, in bytes.
+const longestReason = 4 << 10
+
+// put stores a verdict with a reason of bounded size.
+func put(tx store.Tx, row store.Verdict) error {
+	if len(row.Reason) > longestReason {
+		row.Reason = strings.ToValidUTF8(row.Reason[:longestReason], "") + "…"
+	}
+	return tx.PutVerdict(row)
 }
 
 // duplicate is the receipt for an event that was accepted before.
@@ -156,8 +196,8 @@ func duplicate(r store.Reader, key string) (Receipt, error) {
 
 // settle writes down what a trigger makes of an event and starts the pipeline if it fires.
 func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.Armed, v trigger.Verdict) (*Started, error) {
-	row := store.Verdict{EventID: event.ID, Application: a.Pipeline.Application, Pipeline: a.Pipeline.Name,
-		PipelineConfigID: a.Pipeline.ID, Trigger: a.Name, Outcome: store.Ignored, Reason: v.Reason, At: tx.Now()}
+	row := verdict(tx, event.ID, a)
+	row.Reason = v.Reason
 	startKey := key + "\x00" + a.Pipeline.ID + "\x00" + a.Name
 	switch v.Outcome {
 	case trigger.NeedsFacts:
@@ -170,14 +210,14 @@ func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.A
 		if err != nil {
 			return nil, err
 		}
-		return started, tx.PutVerdict(row)
+		return started, put(tx, row)
 	}
-	return nil, tx.PutVerdict(row)
+	return nil, put(tx, row)
 }
 
 // start launches the pipeline of a trigger that fired and completes the verdict.
 func (i *Inbox) start(tx store.Tx, a trigger.Armed, v trigger.Verdict, startKey string, row *store.Verdict) (*Started, error) {
-	start := Start{Pipeline: a.Pipeline, Trigger: v.Fired, User: a.Trigger.Text("runAsUser")}
+	start := Start{Pipeline: a.Pipeline, Trigger: v.Fired, User: cmp.Or(a.Trigger.Text("runAsUser"), v.User)}
 	if v.Outcome == trigger.Refused {
 		start.Failure = v.Reason
 	}
@@ -198,11 +238,15 @@ func (i *Inbox) start(tx store.Tx, a trigger.Armed, v trigger.Verdict, startKey 
 	return &Started{a.Pipeline.Application, a.Pipeline.Name, id}, nil
 }
 
-// candidate keeps a start that waits for a property file.
+// candidate keeps a start that waits for a property file, or for its turn.
 func (i *Inbox) candidate(tx store.Tx, event trigger.Event, a trigger.Armed, startKey string) store.Candidate {
-	return store.Candidate{ID: i.NewID(), EventID: event.ID, PipelineConfigID: a.Pipeline.ID, Trigger: a.Name,
-		Fired: a.Trigger, StartKey: startKey, Order: a.Pipeline.ID + "\x00" + event.Source + "\x00" + event.Name,
-		Sequence: event.Build.Number, Due: tx.Now(), Deadline: tx.Now().Add(i.Builds.PropertyFileTimeout(event.Source))}
+	c := store.Candidate{ID: i.NewID(), EventID: event.ID, PipelineConfigID: a.Pipeline.ID, Trigger: a.Name,
+		Fired: a.Trigger, StartKey: startKey, Due: tx.Now(), Deadline: tx.Now()}
+	if event.Type == trigger.Build {
+		c.Order, c.Sequence = a.Pipeline.ID+"\x00"+event.Source+"\x00"+event.Name, event.Build.Number
+		c.Deadline = tx.Now().Add(i.Builds.PropertyFileTimeout(event.Source))
+	}
+	return c
 }
 
 // Wake has due candidates looked at now.

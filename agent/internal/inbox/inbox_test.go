@@ -143,7 +143,7 @@ func open(t *testing.T) fixture {
 		n++
 		return fmt.Sprintf("id%03d", n)
 	}
-	f := fixture{t: t, store: s, catalog: catalog.New(s, anyStage{}), starter: &starter{newID: newID, refuses: map[string]string{}},
+	f := fixture{t: t, store: s, catalog: catalog.New(s, anyStage{}, "UTC"), starter: &starter{newID: newID, refuses: map[string]string{}},
 		master: &master{properties: map[int64]answer{}, builds: map[int64]error{}}}
 	f.Inbox = inbox.New(inbox.Options{Store: s, Triggers: f.catalog, Starter: f.starter, Builds: f.master, NewID: newID, Log: slog.New(slog.DiscardHandler)})
 	return f
@@ -225,6 +225,7 @@ func TestAccept(t *testing.T) {
 		"all #0": fired, "stage #1": fired,
 		"stage t1":   `ignored: payload "env" is "prod"; the trigger wants it to match "stage"`,
 		"refused #0": `failed: webhook from source "bot"; the start failed: no stages`,
+		"off #0":     "ignored: the pipeline is disabled",
 	})
 	for _, start := range f.starter.begun() {
 		if start.Trigger.Text("eventId") != receipt.EventID || start.Trigger.Object("parameters")["a"] != json.Number("1.0") {

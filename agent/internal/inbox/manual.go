@@ -106,7 +106,7 @@ func (i *Inbox) recordManual(tx store.Tx, p spinnaker.Pipeline, given spinnaker.
 	if failure != "" {
 		row.Outcome, row.Reason = store.Failed, reason+"; the start failed: "+failure
 	}
-	return tx.PutVerdict(row)
+	return put(tx, row)
 }
 
 // checkParameters refuses a start that lacks a required parameter.

@@ -19,9 +19,9 @@ func (i *Inbox) PassOver(tx store.Tx, event trigger.Event, key, reason string) e
 		return err
 	}
 	for _, a := range armed {
-		row := store.Verdict{EventID: event.ID, Application: a.Pipeline.Application, Pipeline: a.Pipeline.Name,
-			PipelineConfigID: a.Pipeline.ID, Trigger: a.Name, Outcome: store.Ignored, Reason: reason, At: tx.Now()}
-		if err := tx.PutVerdict(row); err != nil {
+		row := verdict(tx, event.ID, a)
+		row.Reason = reason
+		if err := put(tx, row); err != nil {
 			return err
 		}
 	}

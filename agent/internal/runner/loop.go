@@ -30,6 +30,9 @@ func (r *Runner) loop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-r.Store.Due():
+			if r.Due != nil {
+				r.Due()
+			}
 		case <-r.wake:
 		case <-timer.C:
 		}

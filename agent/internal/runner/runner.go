@@ -62,6 +62,9 @@ type Options struct {
 	// Finished is called after that transaction, with the execution as it ended. It must not block, and may be nil.
 	Finished func(ex *spinnaker.Execution)
 
+	// Due is called when the store has signalled that something has become due, which need not be a stage. It may be nil.
+	Due func()
+
 	// MaxSteps is how many steps run at the same time, MaxTurns how many transactions are under way.
 	MaxSteps, MaxTurns int
 	// MaxWaiting is how many executions of a pipeline may wait for a slot.

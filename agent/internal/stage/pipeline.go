@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
+	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -60,11 +60,11 @@ func startChild(c Context) (engine.Result, error) {
 	if problem := circle(c.Execution.Execution, child, wait); problem != "" {
 		return failed("%s", problem), nil
 	}
-	trigger, err := childTrigger(c, child)
+	fired, err := childTrigger(c, child)
 	if err != nil {
 		return engine.Result{}, err
 	}
-	executionID, failure, err := c.Start(Child{Pipeline: child, Trigger: trigger, RootID: c.Execution.RootID})
+	executionID, failure, err := c.Start(Child{Pipeline: child, Trigger: fired, RootID: c.Execution.RootID})
 	if err != nil {
 		return engine.Result{}, err
 	}
@@ -93,7 +93,7 @@ func childTrigger(c Context, child spinnaker.Pipeline) (spinnaker.Trigger, error
 	if err != nil {
 		return nil, fmt.Errorf("hand artifacts to the child execution: %w", err)
 	}
-	ids := expectedIDs(child, c.Execution.PipelineConfigID, visible)
+	ids := trigger.ExpectedIDs(child, c.Execution.PipelineConfigID, visible)
 	parameters, _ := c.Config["pipelineParameters"].(map[string]any)
 	return spinnaker.Trigger{
 		"type": "pipeline", "user": c.user(), "isPipeline": true,
@@ -103,42 +103,19 @@ func childTrigger(c Context, child spinnaker.Pipeline) (spinnaker.Trigger, error
 	}, nil
 }
 
-// expectedIDs names the expected artifacts of a child that have to be bound: those of its triggers on the parent, and
-// those that something from the parent meets.
-func expectedIDs(child spinnaker.Pipeline, parentConfigID string, visible []spinnaker.Artifact) []any {
-	ids := []any{}
-	for _, trigger := range child.Triggers {
-		if trigger.Type() == "pipeline" && trigger.Text("pipeline") == parentConfigID {
-			for _, id := range trigger.Texts("expectedArtifactIds") {
-				ids = append(ids, id)
-			}
-		}
-	}
-	for _, expected := range child.ExpectedArtifacts {
-		if expected.MatchArtifact == nil || slices.Contains(ids, any(expected.ID)) {
-			continue
-		}
-		// What is no regular expression is reported when the child starts.
-		if met, err := artifact.All(*expected.MatchArtifact, visible); err != nil || len(met) > 0 {
-			ids = append(ids, expected.ID)
-		}
-	}
-	return ids
-}
-
 // circle says why a child may not be started from here, or "": a pipeline that waits for itself would wait for ever.
 func circle(ex *spinnaker.Execution, child spinnaker.Pipeline, wait bool) string {
 	chain := []string{child.Name, ex.Name}
 	again := ex.PipelineConfigID == child.ID
-	for trigger := ex.Trigger; ; {
-		parent, _ := trigger["parentExecution"].(map[string]any)
+	for started := ex.Trigger; ; {
+		parent, _ := started["parentExecution"].(map[string]any)
 		if parent == nil {
 			break
 		}
 		chain = append(chain, fmt.Sprint(parent["name"]))
 		again = again || parent["pipelineConfigId"] == child.ID
 		inner, _ := parent["trigger"].(map[string]any)
-		trigger = inner
+		started = inner
 	}
 	slices.Reverse(chain)
 	switch {

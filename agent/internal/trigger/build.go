@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,11 +9,28 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// matchBuild is the rule of type `jenkins`: exact master and job (the key), result, property constraints, artifacts.
+// buildJob is the job of a build trigger. Concourse's is team/pipeline/job.
+func buildJob(t spinnaker.Trigger) string {
+	job := t.Text("job")
+	if t.Type() != "concourse" || strings.Count(job, "/") == 2 || job == "" {
+		return job
+	}
+	group := cmp.Or(t.Text("project"), t.Text("pipeline"))
+	if team := t.Text("team"); !strings.Contains(group, "/") {
+		group = team + "/" + group
+	}
+	return group + "/" + job
+}
+
+// matchBuild is the rule of types `jenkins`, `travis`, `gitlab-ci` and `concourse`: exact master and job (the key), result,
+// property constraints, artifacts.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/BuildEventHandler.java.
 func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts *Facts) Verdict {
 	build := event.Build
+	if build.Reported && t.Type() == "jenkins" {
+		return ignored("master %q is not in jenkins.masters: what an event says of its builds is not believed", event.Source)
+	}
 	wanted := t.Texts("resultStatuses")
 	if len(wanted) == 0 {
 		wanted = []string{"SUCCESS"}
@@ -22,6 +40,9 @@ func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, f
 			build.Number, event.Name, event.Source, build.Result, strings.Join(wanted, ", "))
 	}
 	file, constraints := t.Text("propertyFile"), t.Object("payloadConstraints")
+	if file != "" && build.Reported {
+		facts = &Facts{PropertiesError: fmt.Sprintf("property file %q cannot be read: builds of %q are known from events only", file, event.Source)}
+	}
 	if file != "" && facts == nil {
 		return Verdict{Outcome: NeedsFacts, PropertyFile: file,
 			Reason: fmt.Sprintf("waiting for property file %q of build %d of job %q on master %q",

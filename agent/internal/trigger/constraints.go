@@ -80,7 +80,11 @@ func pathTexts(path string, payload map[string]any) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("neither a member of the body nor a JSONPath (%w)", err)
 	}
-	results := expr.Get(payload)
+	var body any = payload
+	if filters(expr) {
+		body = numeric(body)
+	}
+	results := expr.Get(body)
 	if len(results) == 1 && definite(expr) {
 		list, isList := results[0].([]any)
 		if !isList {
@@ -114,6 +118,40 @@ func definite(expr jp.Expr) bool {
 		}
 	}
 	return true
+}
+
+// filters says whether a path compares values on its way.
+func filters(expr jp.Expr) bool {
+	return slices.ContainsFunc(expr, func(f jp.Frag) bool { _, isFilter := f.(*jp.Filter); return isFilter })
+}
+
+// numeric is a JSON value whose numbers are numbers that filters can compare.
+func numeric(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		n, err := v.Float64()
+		if err != nil {
+			return v // beyond what can be compared
+		}
+		return n
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = numeric(item)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = numeric(item)
+		}
+		return out
+	default:
+		return value
+	}
 }
 
 // javaText is the text of a JSON value as Java prints it, which is what patterns were written against: lists as

@@ -3,6 +3,7 @@ package trigger
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -10,20 +11,29 @@ import (
 
 // Event types.
 const (
-	Build   = "build"
-	Webhook = "webhook"
-	Docker  = "docker"
-	HelmOCI = "helm/oci"
-	Helm    = "helm"
-	Manual  = "manual"
+	Docker      = "docker"
+	HelmOCI     = "helm/oci"
+	Helm        = "helm"
+	Build       = "build"
+	Webhook     = "webhook"
+	CDEvents    = "cdevents"
+	Git         = "git"
+	Pubsub      = "pubsub"
+	Artifactory = "artifactory"
+	Nexus       = "nexus"
+	Plugin      = "plugin"
+	Pipeline    = "pipeline"
+	Cron        = "cron"
+	Manual      = "manual"
 )
 
 // Event is something that may start pipelines.
 type Event struct {
-	ID string `json:"id"`
-	// Type is Build, Webhook or Manual.
+	ID   string `json:"id"`
 	Type string `json:"type"`
-	// Source is the Jenkins master or the webhook's source; Name is the job in Igor's form (folder/job/name).
+	// Source is where it comes from, Name what it is about: master and job in Igor's form (folder/job/name), webhook
+	// source, code host and project/slug, message system and subscription, repository search, id of the pipeline that
+	// ended, id of the pipeline whose time has come and of its trigger.
 	Source string `json:"source"`
 	Name   string `json:"name,omitempty"`
 	// Build is what Jenkins says of a finished build.
@@ -31,8 +41,16 @@ type Event struct {
 	// Image is a tag in a registry, Chart a version of a chart in a Helm repository; Source is the account.
 	Image *Image `json:"image,omitempty"`
 	Chart *Chart `json:"chart,omitempty"`
-	// Payload is a webhook's whole body.
+	// Payload is a webhook's or message's whole body.
 	Payload map[string]any `json:"payload,omitempty"`
+	// Attributes are a CloudEvent's headers, by their canonical names, or a message's attributes.
+	Attributes map[string][]string `json:"attributes,omitempty"`
+	Change     *Change             `json:"change,omitempty"`
+	Ended      *Ended              `json:"ended,omitempty"`
+	Tick       *Tick               `json:"tick,omitempty"`
+	// Artifacts are what the body was turned into where it lists none itself. ArtifactsError says why that failed.
+	Artifacts      []spinnaker.Artifact `json:"artifacts,omitempty"`
+	ArtifactsError string               `json:"artifactsError,omitempty"`
 }
 
 // BuildInfo is a finished build in the form pipelines see it as `trigger.buildInfo`.
@@ -46,6 +64,8 @@ type BuildInfo struct {
 	Artifacts []spinnaker.Artifact `json:"artifacts,omitempty"`
 	// Incomplete says why Info and Artifacts lack what only the build's details tell; empty when they have it.
 	Incomplete string `json:"incomplete,omitempty"`
+	// Reported says that the build is known from an event only: its master is none of the agent's.
+	Reported bool `json:"reported,omitempty"`
 }
 
 // Facts are the things about an event that had to be looked up.
@@ -54,6 +74,8 @@ type Facts struct {
 	Properties map[string]any
 	// PropertiesError says why there are no properties.
 	PropertiesError string
+	// Parent is the execution that ended; nil when it is no longer there.
+	Parent *spinnaker.Execution
 }
 
 // Outcome of a rule.
@@ -65,7 +87,7 @@ const (
 	Ignored Outcome = iota
 	// Fires: the pipeline is to start with Fired.
 	Fires
-	// NeedsFacts: PropertyFile must be looked up first.
+	// NeedsFacts: PropertyFile or the execution that ended must be looked up first.
 	NeedsFacts
 	// Refused: the trigger means the event but the start must fail.
 	Refused
@@ -80,6 +102,8 @@ type Verdict struct {
 	Fired spinnaker.Trigger
 	// PropertyFile is what NeedsFacts needs.
 	PropertyFile string
+	// User is for whom the execution runs when the trigger names no runAsUser.
+	User string
 }
 
 // Key is what an event and the triggers that could mean it have in common.
@@ -87,29 +111,70 @@ type Key struct {
 	Type, Source, Name string
 }
 
-// KeyOf returns the key of a trigger; ok is false for types that no event of this version can fire.
+// KeyOf returns the key of a trigger; ok is false for types that no event of this version can fire, and for triggers that
+// lack what their type needs.
 func KeyOf(t spinnaker.Trigger) (key Key, ok bool) {
 	switch t.Type() {
-	case "jenkins":
-		return Key{Build, t.Text("master"), t.Text("job")}, true
-	case "webhook":
-		return Key{Webhook, t.Text("source"), ""}, true
 	case Docker, HelmOCI:
 		key = Key{t.Type(), t.Text("account"), t.Text("repository")}
 		return key, key.Source != "" && key.Name != ""
 	case Helm:
-		return Key{Helm, t.Text("account"), ""}, t.Text("account") != ""
-	default:
-		return Key{}, false
+		key = Key{Helm, t.Text("account"), ""}
+	case "jenkins", "travis", "gitlab-ci", "concourse":
+		key = Key{Build, t.Text("master"), buildJob(t)}
+		return key, key.Source != "" && key.Name != ""
+	case "webhook", "cdevents":
+		key = Key{t.Type(), t.Text("source"), ""}
+	case "git":
+		return gitKey(t)
+	case "pubsub":
+		return pubsubKey(t)
+	case "artifactory", "nexus":
+		key = Key{t.Type(), t.Text(searchField(t.Type())), ""}
+	case "plugin":
+		key = Key{Plugin, pluginEventType(t.Text("pluginEventType")), ""}
+	case "pipeline":
+		key = Key{Pipeline, t.Text("pipeline"), ""}
+	case "cron":
+		return Key{Cron, "", t.Text("id")}, t.Text("id") != ""
 	}
+	return key, key.Source != ""
 }
 
 // Key returns the key of the triggers that could mean the event.
 func (e Event) Key() Key {
-	if e.Type == Helm {
-		return Key{Helm, e.Source, ""}
+	switch e.Type {
+	case Build, Docker, HelmOCI:
+		return Key{e.Type, e.Source, e.Name}
+	case Git, Pubsub:
+		return Key{e.Type, strings.ToLower(e.Source), strings.ToLower(e.Name)}
+	case Cron:
+		return Key{Cron, "", e.Name}
+	default:
+		return Key{e.Type, e.Source, ""}
 	}
-	return Key{e.Type, e.Source, e.Name}
+}
+
+// Complete says what an event of its type lacks: the rules rely on it.
+func (e Event) Complete() error {
+	missing := ""
+	switch {
+	case e.Type == Build && e.Build == nil:
+		missing = "build"
+	case (e.Type == Docker || e.Type == HelmOCI) && e.Image == nil:
+		missing = "image"
+	case e.Type == Helm && e.Chart == nil:
+		missing = "chart"
+	case e.Type == Git && e.Change == nil:
+		missing = "change"
+	case e.Type == Pipeline && e.Ended == nil:
+		missing = "execution"
+	case e.Type == Cron && e.Tick == nil:
+		missing = "time"
+	default:
+		return nil
+	}
+	return fmt.Errorf("an event of type %s that says nothing of its %s", e.Type, missing)
 }
 
 // Match decides on one enabled trigger of a pipeline whose key is the event's. facts may be nil at first; when the
@@ -124,6 +189,20 @@ func Match(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts 
 		return matchImage(pipeline, t, event)
 	case Helm:
 		return matchChart(pipeline, t, event)
+	case CDEvents:
+		return matchCDEvent(pipeline, t, event)
+	case Git:
+		return matchGit(pipeline, t, event)
+	case Pubsub:
+		return matchPubsub(pipeline, t, event)
+	case Artifactory, Nexus:
+		return matchRepository(pipeline, t, event)
+	case Plugin:
+		return matchPlugin(t, event)
+	case Pipeline:
+		return matchPipeline(pipeline, t, event, facts)
+	case Cron:
+		return matchCron(pipeline, t, event)
 	default:
 		return ignored("no trigger rule for events of type %q", event.Type)
 	}

@@ -85,6 +85,9 @@ func describe(t *testing.T, v Verdict) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if v.User != "" {
+		text += "user: " + v.User + "\n"
+	}
 	return text + string(fired) + "\n"
 }
 
@@ -99,13 +102,93 @@ func TestKeyOf(t *testing.T) {
 		{spinnaker.Trigger{"type": "docker", "account": "hub", "repository": "team/cart"}, Key{Docker, "hub", "team/cart"}, true},
 		{spinnaker.Trigger{"type": "helm/oci", "account": "hub", "repository": "team/chart"}, Key{HelmOCI, "hub", "team/chart"}, true},
 		{spinnaker.Trigger{"type": "helm", "account": "charts"}, Key{Helm, "charts", ""}, true},
-		{spinnaker.Trigger{"type": "cron"}, Key{}, false},
+		{spinnaker.Trigger{"type": "webhook"}, Key{Webhook, "", ""}, false},
+		{spinnaker.Trigger{"type": "concourse", "master": "con", "team": "main", "pipeline": "shop", "job": "cart"}, Key{Build, "con", "main/shop/cart"}, true},
+		{spinnaker.Trigger{"type": "concourse", "master": "con", "job": "main/shop/cart"}, Key{Build, "con", "main/shop/cart"}, true},
+		{spinnaker.Trigger{"type": "git", "source": "GitHub", "project": "Shop", "slug": "Cart"}, Key{Git, "github", "shop/cart"}, true},
+		{spinnaker.Trigger{"type": "git", "source": "github", "project": "Shop"}, Key{Git, "github", "shop/"}, false},
+		{spinnaker.Trigger{"type": "pubsub", "pubsubSystem": "Google", "subscriptionName": "S"}, Key{Pubsub, "google", "s"}, true},
+		{spinnaker.Trigger{"type": "nexus", "nexusSearchName": "n"}, Key{Nexus, "n", ""}, true},
+		{spinnaker.Trigger{"type": "plugin"}, Key{Plugin, "PUBLISHED", ""}, true},
+		{spinnaker.Trigger{"type": "plugin", "pluginEventType": "preferred"}, Key{Plugin, "PREFERRED", ""}, true},
+		{spinnaker.Trigger{"type": "pipeline", "pipeline": "p"}, Key{Pipeline, "p", ""}, true},
+		{spinnaker.Trigger{"type": "cron", "id": "c"}, Key{Cron, "", "c"}, true},
+		{spinnaker.Trigger{"type": "cron"}, Key{Cron, "", ""}, false},
+		{spinnaker.Trigger{"type": "wercker"}, Key{}, false},
 		{spinnaker.Trigger{}, Key{}, false},
 	} {
 		if got, ok := KeyOf(c.trigger); got != c.want || ok != c.ok {
 			t.Errorf("KeyOf(%v) = %v, %v; want %v, %v", c.trigger, got, ok, c.want, c.ok)
 		}
 	}
+}
+
+// What is wrong with a trigger is said, with what follows from it.
+func TestProblems(t *testing.T) {
+	pipeline := spinnaker.Pipeline{ExpectedArtifacts: []spinnaker.ExpectedArtifact{
+		{ID: "bad", MatchArtifact: &spinnaker.Artifact{Type: "docker/image", Name: "shop("}}, {ID: "good", MatchArtifact: &spinnaker.Artifact{Name: "a.*"}}}}
+	for _, c := range []struct {
+		trigger spinnaker.Trigger
+		want    []string
+	}{
+		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a"}, nil},
+		{spinnaker.Trigger{"type": "jenkins"}, []string{"master: is missing: the trigger never fires", "job: is missing: the trigger never fires"}},
+		{spinnaker.Trigger{"type": "git", "source": "gogs", "project": "p", "slug": "s", "branch": "("}, []string{
+			`source: found "gogs", expected one of github, gitlab, stash, bitbucket`,
+			`branch: pattern "(": the group is not closed near character 2: the trigger never fires`}},
+		{spinnaker.Trigger{"type": "webhook", "source": "s", "payloadConstraints": map[string]any{"$.[": "x", "a-b": "[", "c": nil}}, []string{
+			`payloadConstraints["$.["]: is not a JSONPath (an expression fragment can not start with a '[' at 4 in $.[): the trigger never fires`,
+			`payloadConstraints["a-b"]: pattern "[": the class is not closed near character 2: the trigger never fires`}},
+		{spinnaker.Trigger{"type": "cdevents", "source": "s", "attributeConstraints": map[string]any{"a": "["}}, nil},
+		{spinnaker.Trigger{"type": "pipeline", "pipeline": "p", "status": []any{"successful", "SUCCEEDED"}}, []string{
+			`status: found "SUCCEEDED", expected successful, failed or canceled`}},
+		{spinnaker.Trigger{"type": "cron", "cronExpression": "0 0 3 * *", "id": "c"}, []string{
+			`cronExpression: found 5 fields in "0 0 3 * *", expected 6 or 7: second, minute, hour, day of month, month, day of week, and perhaps year: the trigger never fires`}},
+		{spinnaker.Trigger{"type": "cron", "cronExpression": "0 0 3 * * ?", "timezone": "Berlin"}, []string{
+			`timezone: found "Berlin", expected a zone such as Europe/Berlin: the trigger never fires`}},
+		{spinnaker.Trigger{"type": "cron", "cronExpression": "0 0 3 * * ?"}, nil},
+		{spinnaker.Trigger{"type": "plugin", "expectedArtifactIds": []any{"good", "bad", "none"}}, []string{
+			`expected artifact "bad": name: pattern "shop(": the group is not closed near character 6: it matches nothing but that text`,
+			`expectedArtifactIds: the pipeline has no expected artifact of id "none"`}},
+	} {
+		if diff := cmp.Diff(c.want, Problems(pipeline, c.trigger, "Europe/Berlin")); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.trigger, diff)
+		}
+	}
+}
+
+// A chain of pipelines that start each other is cut off, the rest of each execution is not.
+func TestPrune(t *testing.T) {
+	var ex map[string]any
+	for range 2 * maxAncestry {
+		ex = map[string]any{"trigger": map[string]any{"parentExecution": ex, "user": "ann"}}
+	}
+	prune(ex, maxAncestry)
+	depth := 0
+	for ; ex != nil; depth++ {
+		trigger := ex["trigger"].(map[string]any)
+		if trigger["user"] != "ann" {
+			t.Fatalf("generation %d lost more than its parent: %v", depth, trigger)
+		}
+		ex, _ = trigger["parentExecution"].(map[string]any)
+	}
+	if depth != maxAncestry {
+		t.Errorf("%d generations, want %d", depth, maxAncestry)
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	f.Add("sha1=9e9224e1fe730b87754d941cabe9da2f2724b16c", "s3cret", []byte(`{"ref":"refs/heads/main"}`))
+	f.Add("sha256=", "", []byte(nil))
+	f.Add("=", "a", []byte("\xff"))
+	f.Fuzz(func(t *testing.T, signature, secret string, body []byte) {
+		if verdict := Verify(signature, secret, body); verdict == Fits && signature == "" {
+			t.Errorf("an empty signature fits")
+		}
+		if verdict := Verify(Sign(secret, body), secret, body); verdict != Fits {
+			t.Errorf("our own signature: %s", verdict)
+		}
+	})
 }
 
 func FuzzPayloadConstraints(f *testing.F) {

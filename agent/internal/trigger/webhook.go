@@ -14,18 +14,35 @@ func matchWebhook(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event)
 	if ok, reason := payloadConstraintsHold(t.Object("payloadConstraints"), event.Payload); !ok {
 		return ignored("%s", reason)
 	}
-	artifacts, err := PayloadArtifacts(event.Payload)
+	artifacts, err := carried(event, event.Payload)
 	if err != nil {
 		return ignored("webhook body: %v", err)
 	}
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
-		return ignored("%s", reason)
+		return ignored("%s%s", reason, because(event.ArtifactsError))
 	}
 	data := map[string]any{"payload": event.Payload, "artifacts": present(artifacts)}
 	if parameters, ok := event.Payload["parameters"]; ok {
 		data["parameters"] = parameters
 	}
-	return fires(Fires, fmt.Sprintf("webhook from source %q", event.Source), t, event, data)
+	return fires(Fires, fmt.Sprintf("webhook from source %q", event.Source)+because(event.ArtifactsError), t, event, data)
+}
+
+// carried are the artifacts that an event brings along: those that its body lists, else those it was turned into.
+func carried(event Event, body map[string]any) ([]spinnaker.Artifact, error) {
+	artifacts, err := PayloadArtifacts(body)
+	if err != nil || len(artifacts) > 0 {
+		return artifacts, err
+	}
+	return event.Artifacts, nil
+}
+
+// because appends an explanation to a reason, if there is one.
+func because(explanation string) string {
+	if explanation == "" {
+		return ""
+	}
+	return ": " + explanation
 }
 
 // PayloadArtifacts reads the artifacts that a webhook's body or a manual start brings along.
