@@ -127,6 +127,12 @@ type Candidate struct {
 	LastError string
 }
 
+// Start is a start key that was used, and by which execution.
+type Start struct {
+	Key, ExecutionID string
+	At               time.Time
+}
+
 // Incarnation is one life of an agent process.
 type Incarnation struct {
 	ID, Host  string
@@ -166,6 +172,18 @@ type BlobRef struct {
 	ExecutionID, StageID string
 	// Attempt is the stage attempt whose upload this is until its result commits; 0 afterwards.
 	Attempt int
+}
+
+// KeptBlob is a body that a reference keeps.
+type KeptBlob struct {
+	BlobRef
+	SHA256 string
+}
+
+// PipelineVersion is one version of a configuration. Sequence rises from each version of any configuration to the next.
+type PipelineVersion struct {
+	Sequence int64
+	Pipeline spinnaker.Pipeline
 }
 
 // ExecutionRetention says which finished executions are kept. The zero value keeps all of them. Executions belong together

@@ -62,6 +62,8 @@ type Store interface {
 
 // Reader reads one consistent state.
 type Reader interface {
+	Exporter
+
 	// Now is the database's time, the same during the whole transaction.
 	Now() time.Time
 
@@ -123,6 +125,27 @@ type Reader interface {
 
 	// Audit lists audit rows, the last written first.
 	Audit(limit int) ([]AuditRow, error)
+}
+
+// Exporter reads what a Reader does not list: together they give everything, for copies and checks. Where rows come in
+// pages, a page holds up to limit rows whose keys come after one, in the order of their keys; "" or 0 is before all.
+type Exporter interface {
+	// ExecutionIDs returns the ids of executions.
+	ExecutionIDs(after string, limit int) ([]string, error)
+	// KeptBlobs returns the bodies that an execution and its stages keep.
+	KeptBlobs(executionID string) ([]KeptBlob, error)
+	// PipelineVersions returns the versions of all configurations, as they came to be.
+	PipelineVersions(after int64, limit int) ([]PipelineVersion, error)
+	// EventIDs returns the ids of accepted events.
+	EventIDs(after string, limit int) ([]string, error)
+	// Candidates returns candidates by their ids.
+	Candidates(after string, limit int) ([]Candidate, error)
+	// Starts returns starts by their keys.
+	Starts(after string, limit int) ([]Start, error)
+	// PolledMasters returns the masters of which there are states of jobs.
+	PolledMasters() ([]string, error)
+	// AuditAfter returns audit rows as they were written, and the key of the last one.
+	AuditAfter(after int64, limit int) (rows []AuditRow, last int64, err error)
 }
 
 // Tx reads and writes inside one transaction. What it decides by stays as it is until it ends: an execution, candidate,

@@ -20,18 +20,26 @@ var dialect = rows.Dialect{Among: "%s IN (SELECT value FROM json_each(%s))", Row
 // pragma is a setting and what reading it back must give.
 type pragma struct{ name, value string }
 
-// pragmas are the settings of every connection. With WAL and synchronous FULL (2) a commit is on the disk when it
-// returns.
-func pragmas(readOnly bool) []pragma {
-	list := []pragma{
-		{"busy_timeout", "5000"},
-		{"journal_mode", "wal"},
-		{"synchronous", "2"},
-		{"foreign_keys", "1"},
-		{"temp_store", "2"},
-		{"journal_size_limit", "67108864"},
+// use is what a connection is for.
+type use int
+
+const (
+	// writing is what the agent's writer does; reading is beside it.
+	writing use = iota
+	reading
+	// inspecting reads a file that may be another agent's or a copy, and leaves it as it is.
+	inspecting
+	// copying writes another file only.
+	copying
+)
+
+// pragmas are the settings of a connection. With WAL and synchronous FULL (2) a commit is on the disk when it returns.
+func pragmas(use use) []pragma {
+	list := []pragma{{"busy_timeout", "5000"}, {"foreign_keys", "1"}, {"temp_store", "2"}}
+	if use == writing || use == reading {
+		list = append(list, pragma{"journal_mode", "wal"}, pragma{"synchronous", "2"}, pragma{"journal_size_limit", "67108864"})
 	}
-	if readOnly {
+	if use == reading || use == inspecting {
 		list = append(list, pragma{"query_only", "1"})
 	}
 	return list
@@ -39,18 +47,21 @@ func pragmas(readOnly bool) []pragma {
 
 // connector opens connections that have all their pragmas, or none.
 type connector struct {
-	path     string
-	readOnly bool
+	path string
+	use  use
 }
 
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	dsn := url.URL{Scheme: "file", Path: c.path}
+	if c.use == inspecting || c.use == copying {
+		dsn.RawQuery = "mode=rw" // a file that is not there is not made
+	}
 	conn, err := c.Driver().Open(dsn.String())
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range pragmas(c.readOnly) {
+	for _, p := range pragmas(c.use) {
 		if err := assert(ctx, conn, p); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}

@@ -22,10 +22,9 @@ func migrate(ctx context.Context, db *sql.Conn, steps []rows.Migration) error {
 	if err != nil {
 		return fmt.Errorf("create the table of migrations: %w", explain(err))
 	}
-	var present int
-	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM schema_migration").Scan(&present)
+	present, err := schemaVersion(ctx, db)
 	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", explain(err))
+		return err
 	}
 	missing, err := rows.Missing(steps, present)
 	if err != nil {
@@ -37,6 +36,15 @@ func migrate(ctx context.Context, db *sql.Conn, steps []rows.Migration) error {
 		}
 	}
 	return nil
+}
+
+// schemaVersion is the number of the last migration that was applied.
+func schemaVersion(ctx context.Context, db *sql.Conn) (version int, err error) {
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM schema_migration").Scan(&version)
+	if err != nil {
+		return 0, fmt.Errorf("read the schema's version: %w", explain(err))
+	}
+	return version, nil
 }
 
 func apply(ctx context.Context, db *sql.Conn, step rows.Migration) error {

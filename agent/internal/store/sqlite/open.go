@@ -136,7 +136,7 @@ func (s *Store) connect(ctx context.Context, path string) (err error) {
 	if err := s.recallGeneration(ctx); err != nil {
 		return err
 	}
-	s.readers, err = openPool(ctx, path, readers)
+	s.readers, err = openPool(ctx, path, reading, readers)
 	return err
 }
 

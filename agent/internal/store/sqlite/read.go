@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
@@ -17,8 +18,8 @@ type pool struct {
 	opened int
 }
 
-func openPool(ctx context.Context, path string, size int) (*pool, error) {
-	p := &pool{db: sql.OpenDB(connector{path: path, readOnly: true}), idle: make(chan *conn, size)}
+func openPool(ctx context.Context, path string, use use, size int) (*pool, error) {
+	p := &pool{db: sql.OpenDB(connector{path, use}), idle: make(chan *conn, size)}
 	for range size {
 		c, err := newConn(ctx, p.db)
 		if err != nil {
@@ -52,7 +53,7 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 	select {
 	case c := <-s.readers.idle:
 		defer func() { s.readers.idle <- c }()
-		return s.named(s.view(ctx, c, read))
+		return s.named(view(ctx, c, s.time(), read))
 	case <-ctx.Done():
 		return fmt.Errorf("store %q: wait for a reader: %w", s.path, context.Cause(ctx))
 	case <-s.closing:
@@ -60,11 +61,12 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 	}
 }
 
-func (s *Store) view(ctx context.Context, c *conn, read func(store.Reader) error) (err error) {
+// view runs read on the state that a connection sees now.
+func view(ctx context.Context, c *conn, now time.Time, read func(store.Reader) error) (err error) {
 	if _, err := c.Exec("BEGIN"); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
-	r := rows.NewReader(ctx, c, dialect, s.time())
+	r := rows.NewReader(ctx, c, dialect, now)
 	defer func() {
 		r.End()
 		if _, end := c.Exec("ROLLBACK"); end != nil && err == nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -119,14 +120,17 @@ func (s *Store) commit(first *update) {
 	}
 }
 
-// waiting returns an update that waits, or nil.
+// waiting returns an update that waits, or nil. One that is just about to wait is waited for.
 func (s *Store) waiting() *update {
-	select {
-	case u := <-s.updates:
-		return u
-	default:
-		return nil
+	for s.queued.Load() > 0 {
+		select {
+		case u := <-s.updates:
+			return u
+		default:
+			runtime.Gosched()
+		}
 	}
+	return nil
 }
 
 // admit gives an update its turn under a savepoint. It returns the update's transaction if it is to be committed; an

@@ -180,7 +180,7 @@ func testJobStates(t *testing.T, s store.Store) {
 	same(t, "nothing known", get("ci"), map[string][]byte{})
 	put("ci", map[string][]byte{"a": []byte("1"), "b": []byte("2")})
 	put("ci2", map[string][]byte{"a": []byte("9")})
-	put("ci", map[string][]byte{"a": []byte("3"), "b": nil, "c": []byte("4"), "absent": nil})
-	same(t, "states", get("ci"), map[string][]byte{"a": []byte("3"), "c": []byte("4")})
+	put("ci", map[string][]byte{"a": []byte("3"), "b": nil, "c": []byte("4"), "empty": {}, "absent": nil})
+	same(t, "states", get("ci"), map[string][]byte{"a": []byte("3"), "c": []byte("4"), "empty": {}})
 	same(t, "another master", get("ci2"), map[string][]byte{"a": []byte("9")})
 }

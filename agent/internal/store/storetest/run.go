@@ -26,6 +26,7 @@ func Run(t *testing.T, open Open, atOnce int) {
 		"Access":     accessTests(),
 		"Blobs":      blobTests(),
 		"Retention":  retentionTests(),
+		"Export":     exportTests(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {

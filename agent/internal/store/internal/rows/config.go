@@ -59,6 +59,10 @@ func scanPipeline(rows Rows) (spinnaker.Pipeline, error) {
 	if err := rows.Scan(&text); err != nil {
 		return spinnaker.Pipeline{}, err
 	}
+	return pipelineOf(text)
+}
+
+func pipelineOf(text []byte) (spinnaker.Pipeline, error) {
 	var p spinnaker.Pipeline
 	if err := p.UnmarshalJSON(text); err != nil {
 		return spinnaker.Pipeline{}, fmt.Errorf("read a stored pipeline: %w", err)

@@ -187,6 +187,9 @@ func (r *Reader) JobStates(master string) (map[string][]byte, error) {
 		var job string
 		var state []byte
 		err := rows.Scan(&job, &state)
+		if state == nil {
+			state = []byte{} // an empty state is one
+		}
 		states[job] = state
 		return struct{}{}, err
 	}, "SELECT job, state FROM job_state WHERE master = $1", master)
