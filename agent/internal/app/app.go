@@ -24,7 +24,6 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/stage"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
 	"github.com/gennaker/gennaker/agent/internal/store/upkeep"
 	"github.com/gennaker/gennaker/agent/internal/telemetry"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
@@ -43,7 +42,7 @@ type agent struct {
 	version string
 	log     *slog.Logger
 
-	store    *sqlite.Store
+	store    store.Store
 	catalog  *catalog.Catalog
 	masters  *masters.Masters
 	fetch    *fetch.Set
@@ -80,7 +79,7 @@ func Serve(ctx context.Context, c config.Config, version string, stdout, stderr 
 // build makes the parts, lowest first.
 func (a *agent) build(ctx context.Context) error {
 	var err error
-	if a.store, err = sqlite.Open(ctx, sqlite.Options{Path: a.config.Store.Path, Logger: a.log}); err != nil {
+	if a.store, err = openStore(ctx, a.config.Store, a.log); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.store.Close)
@@ -165,11 +164,13 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 	if a.stages, err = stage.NewSet(definitions...); err != nil {
 		return err
 	}
+	lease := time.Duration(a.config.Runner.Lease)
 	a.runner, err = runner.New(ctx, runner.Options{Store: a.store, Plugins: plugins{a.plugins}, Stages: a.stages,
 		Decisions: spel.New(spel.Config{}), Expressions: a.spel, NewID: newID, Log: a.log,
 		Finished: a.traces.Finished,
 		Ended:    func(tx store.Tx, ex *spinnaker.Execution) error { return a.inbox.Ended(tx, ex) }, Due: func() { a.inbox.Wake() },
-		Incarnation: incarnation, Exclusive: true, MaxSteps: a.config.Runner.Parallel})
+		Incarnation: incarnation, Exclusive: !a.config.Store.Postgres.Enabled(), Renew: lease / 3, DeadAfter: lease,
+		MaxSteps: a.config.Runner.Parallel})
 	return err
 }
 
@@ -223,7 +224,7 @@ func (a *agent) run(ctx context.Context, stdout io.Writer) error {
 		return upkeep.New(upkeep.Options{Store: a.store, Retention: a.config.Store.Retention, Log: a.log}).Run(ctx)
 	})
 	group.Go(func() error { a.traces.Run(ctx); return nil })
-	a.log.Info("gennaker is serving", "version", a.version, "url", a.server.URL(), "store", a.config.Store.Path,
+	a.log.Info("gennaker is serving", "version", a.version, "url", a.server.URL(), "store", storeName(a.config.Store),
 		"masters", a.masters.Masters())
 	if _, err := fmt.Fprintln(stdout, a.server.URL()); err != nil {
 		a.log.Warn("tell the address", "error", err)

@@ -58,10 +58,25 @@ type Token struct {
 
 // Store is where everything is kept.
 type Store struct {
-	// Path of the SQLite database.
-	Path      string    `yaml:"path"`
+	// Path of the SQLite database: the store of a single agent. It is not used when there is a PostgreSQL database.
+	Path string `yaml:"path"`
+	// Postgres is the database that several agents share.
+	Postgres  Postgres  `yaml:"postgres"`
 	Retention Retention `yaml:"retention"`
 }
+
+// Postgres is a PostgreSQL database.
+type Postgres struct {
+	// URL names the server, user and database, without the password: postgres://gennaker@db.example.com/gennaker, with
+	// libpq's parameters, such as sslmode=verify-full.
+	URL      string `yaml:"url"`
+	Password Secret `yaml:"password"`
+	// Connections is how many an agent opens at most, apart from one that listens for other agents.
+	Connections int `yaml:"connections"`
+}
+
+// Enabled says whether the store is a PostgreSQL database.
+func (p Postgres) Enabled() bool { return p.URL != "" }
 
 // Retention says how long what is over is kept. Without an age or number, it is kept for ever.
 type Retention struct {
@@ -244,6 +259,9 @@ type CompensationJob struct {
 type Runner struct {
 	// Parallel is how many stage steps may run at once.
 	Parallel int `yaml:"parallel"`
+	// Lease is how long after its last sign of life an agent counts as dead, so that others on the same database take its
+	// work over. It gives one every third of that time.
+	Lease Duration `yaml:"lease"`
 }
 
 // Tasks are settings of stages that the agent runs itself (Orca's tasks).
@@ -269,9 +287,9 @@ type Traces struct {
 func Default() Config {
 	return Config{
 		Server: Server{Listen: "127.0.0.1:8084", MaxBody: 10 << 20},
-		Store:  Store{Path: "gennaker.db", Retention: Retention{MinPerPipeline: 5}},
+		Store:  Store{Path: "gennaker.db", Postgres: Postgres{Connections: 20}, Retention: Retention{MinPerPipeline: 5}},
 		Log:    Log{Level: "info"},
-		Runner: Runner{Parallel: 32},
+		Runner: Runner{Parallel: 32, Lease: Duration(15 * time.Second)},
 		Tasks:  Tasks{ExecutionWindow{Timezone: "America/Los_Angeles"}},
 		Scheduler: Scheduler{Cron: Cron{Timezone: "America/Los_Angeles"},
 			CompensationJob: CompensationJob{Window: Duration(10 * time.Minute)}},

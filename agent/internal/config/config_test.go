@@ -80,6 +80,24 @@ func TestGood(t *testing.T) {
 	}
 }
 
+func TestPostgres(t *testing.T) {
+	c, err := Parse([]byte(`{store: {postgres: {url: "postgres://gennaker@db/gennaker?sslmode=verify-full", password: {file: testdata/token}}},
+		runner: {lease: 1s}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Postgres{URL: "postgres://gennaker@db/gennaker?sslmode=verify-full", Password: NewSecret("secret-from-a-file"), Connections: 20}
+	if c.Store.Postgres != want {
+		t.Errorf("found %+v, expected %+v", c.Store.Postgres, want)
+	}
+	if got := time.Duration(c.Runner.Lease); got != time.Second {
+		t.Errorf("found a lease of %v, expected 1s", got)
+	}
+	if Default().Store.Postgres.Enabled() {
+		t.Error("there is a database by default")
+	}
+}
+
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{"1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "0d": 0,
 		"d": 0, "1.5d": 0, "1d12h": 0, "99999999999d": 0, "1": 0, "": 0} {

@@ -16,11 +16,14 @@ import (
 // Scopes of an API token, each including the ones before.
 var scopes = [...]string{"read", "trigger", "write"}
 
+// shortestLease is the shortest that an agent can renew in time on a busy machine.
+const shortestLease = time.Second
+
 // Validate checks what the YAML alone cannot say. Every fault is reported.
 func (c Config) Validate() error {
 	var errs []error
 	errs = append(errs, c.Server.validate()...)
-	errs = append(errs, c.Store.Retention.validate()...)
+	errs = append(errs, c.Store.validate()...)
 	errs = append(errs, c.Jenkins.validate()...)
 	errs = append(errs, unique("kubernetes.accounts", c.Kubernetes.Accounts, func(a Kubernetes) string { return a.Name })...)
 	for i, account := range c.Kubernetes.Accounts {
@@ -44,6 +47,9 @@ func (c Config) Validate() error {
 	if c.Runner.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("runner.parallel: found %d, expected at least 1", c.Runner.Parallel))
 	}
+	if lease := time.Duration(c.Runner.Lease); lease < shortestLease {
+		errs = append(errs, fmt.Errorf("runner.lease: found %v, expected at least %v", lease, shortestLease))
+	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		errs = append(errs, fmt.Errorf("log.level: found %q, expected debug, info, warn or error", c.Log.Level))
 	}
@@ -51,6 +57,39 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("log.format: found %q, expected text or json", c.Log.Format))
 	}
 	return errors.Join(errs...)
+}
+
+func (s Store) validate() []error {
+	errs := s.Retention.validate()
+	if !s.Postgres.Enabled() {
+		if s.Postgres.Password.IsSet() {
+			errs = append(errs, errors.New("store.postgres.url: is missing: expected postgres://user@host/database"))
+		}
+		return errs
+	}
+	if s.Path != Default().Store.Path {
+		errs = append(errs, errors.New("store: found path and postgres, expected one of them"))
+	}
+	address, err := url.Parse(s.Postgres.URL)
+	switch {
+	case err != nil || address.Scheme != "postgres" && address.Scheme != "postgresql":
+		// What was found is not shown: it may hold a password.
+		errs = append(errs, errors.New("store.postgres.url: expected a URL such as postgres://user@host/database"))
+	case hasPassword(address):
+		errs = append(errs, errors.New("store.postgres.url: holds a password: use store.postgres.password"))
+	case strings.Trim(address.Path, "/") == "":
+		errs = append(errs, fmt.Errorf("store.postgres.url: found %q, expected the name of a database at its end", s.Postgres.URL))
+	}
+	const fewest = 4
+	if s.Postgres.Connections < fewest {
+		errs = append(errs, fmt.Errorf("store.postgres.connections: found %d, expected at least %d", s.Postgres.Connections, fewest))
+	}
+	return errs
+}
+
+func hasPassword(address *url.URL) bool {
+	_, inUser := address.User.Password()
+	return inUser || address.Query().Has("password") || address.Query().Has("sslpassword")
 }
 
 func (s Server) validate() []error {

@@ -57,7 +57,19 @@ type Store interface {
 
 	// Ping says whether the store can be written to and has found no damage: the agent's readiness.
 	Ping(ctx context.Context) error
+	// Stats counts what this process has done since the store was opened.
+	Stats() Stats
 	Close() error
+}
+
+// Stats count what a store has done since it was opened.
+type Stats struct {
+	// Updates are the functions that were committed; Commits are the transactions they shared.
+	Updates, Commits uint64
+	// Repeated counts how often a function was run again because another transaction was in its way.
+	Repeated uint64
+	// Queued is how many updates, and reads where they share connections with them, wait for their turn now.
+	Queued int64
 }
 
 // Reader reads one consistent state.

@@ -66,8 +66,8 @@ type Store struct {
 	closed     atomic.Bool
 	closeOnce  sync.Once
 
-	waiting             atomic.Int64
-	commits, collisions atomic.Uint64
+	waiting           atomic.Int64
+	commits, repeated atomic.Uint64
 }
 
 var _ store.Store = (*Store)(nil)
@@ -228,15 +228,8 @@ func (s *Store) view(ctx context.Context, read func(store.Reader) error) (began 
 	return true, read(r)
 }
 
-// Stats count what the store has done since it was opened.
-type Stats struct {
-	// Commits are the updates that were committed, Collisions how often one was run again because of another.
-	Commits, Collisions uint64
-	// Queued is how many updates and reads wait for a connection now.
-	Queued int64
-}
-
-// Stats returns the counts.
-func (s *Store) Stats() Stats {
-	return Stats{Commits: s.commits.Load(), Collisions: s.collisions.Load(), Queued: s.waiting.Load()}
+// Stats implements store.Store.
+func (s *Store) Stats() store.Stats {
+	commits := s.commits.Load()
+	return store.Stats{Updates: commits, Commits: commits, Repeated: s.repeated.Load(), Queued: s.waiting.Load()}
 }

@@ -45,7 +45,7 @@ func (s *Store) update(ctx context.Context, change func(store.Tx) error, patienc
 		switch {
 		case outcome == collision && collisions < maxCollisions:
 			collisions++
-			s.collisions.Add(1)
+			s.repeated.Add(1)
 		case outcome == disconnection && time.Now().Before(giveUp):
 		default:
 			return err

@@ -201,15 +201,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Stats count what the store has done since it was opened.
-type Stats struct {
-	// Updates are the functions that were committed; Commits are the transactions they shared.
-	Updates, Commits uint64
-	// Queued is how many updates wait for the writer now.
-	Queued int64
-}
-
-// Stats returns the counts.
-func (s *Store) Stats() Stats {
-	return Stats{Updates: s.changes.Load(), Commits: s.commits.Load(), Queued: s.queued.Load()}
+// Stats implements store.Store.
+func (s *Store) Stats() store.Stats {
+	return store.Stats{Updates: s.changes.Load(), Commits: s.commits.Load(), Queued: s.queued.Load()}
 }
