@@ -169,7 +169,13 @@ type Registry struct {
 	Username string `yaml:"username"`
 	Password Secret `yaml:"password"`
 	// Insecure allows plain HTTP.
-	Insecure bool `yaml:"insecure"`
+	Insecure bool    `yaml:"insecure"`
+	Watched  Watched `yaml:",inline"`
+	// RepositoriesRegex, matched as a whole, chooses further repositories to look at from the registry's catalog; Skip
+	// leaves some of them out. PaginateSize is how many names are asked for at a time.
+	RepositoriesRegex string   `yaml:"repositoriesRegex"`
+	Skip              []string `yaml:"skip"`
+	PaginateSize      int      `yaml:"paginateSize"`
 }
 
 // ECR is a registry of the Elastic Container Registry. Credentials are those of the AWS environment.
@@ -179,7 +185,8 @@ type ECR struct {
 	RegistryID string `yaml:"registryId"`
 	Region     string `yaml:"region"`
 	// Hosts are image hosts that this registry answers for, beside its own; for mirrors and tests.
-	Hosts []string `yaml:"hosts"`
+	Hosts   []string `yaml:"hosts"`
+	Watched Watched  `yaml:",inline"`
 }
 
 // Plugins are the stage plugins.

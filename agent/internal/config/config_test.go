@@ -61,6 +61,10 @@ func TestGood(t *testing.T) {
 	if got := master.Password.Reveal(); got != "11aabbccddeeff00" {
 		t.Errorf("password is %q, want the environment variable's value", got)
 	}
+	hub, aws := c.DockerRegistry.Accounts[0].Watched, c.ECR.Accounts[0].Watched
+	if !hub.TrackDigests || hub.Interval() != time.Minute || hub.Timeout() != 20*time.Second || aws.Interval() != 30*time.Second || aws.Timeout() != time.Minute {
+		t.Errorf("registries are looked at as %+v and %+v", hub, aws)
+	}
 	if master.Backfill != "all" {
 		t.Errorf("backfill is %q, want all", master.Backfill)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -101,6 +102,10 @@ func wrongShape(node *yaml.Node, path, expected string) error {
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("yaml") == ",inline" {
+			maps.Copy(fields, fieldsOf(t.Field(i).Type))
+			continue
+		}
 		if name := t.Field(i).Tag.Get("yaml"); name != "-" && name != "" {
 			fields[name] = t.Field(i).Type
 		}

@@ -33,6 +33,7 @@ func (c Config) Validate() error {
 	errs = append(errs, unique("artifacts.http.accounts", c.Artifacts.HTTP.Accounts, func(a HTTP) string { return a.Name })...)
 	errs = append(errs, unique("dockerRegistry.accounts", c.DockerRegistry.Accounts, func(a Registry) string { return a.Name })...)
 	errs = append(errs, unique("ecr.accounts", c.ECR.Accounts, func(a ECR) string { return a.Name })...)
+	errs = append(errs, c.validateWatched()...)
 	errs = append(errs, unique("plugins.plugins", c.Plugins.Plugins, func(p Plugin) string { return p.Name })...)
 	for i, plugin := range c.Plugins.Plugins {
 		errs = append(errs, plugin.validate(fmt.Sprintf("plugins.plugins[%d]", i))...)

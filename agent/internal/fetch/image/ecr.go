@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -22,15 +23,20 @@ import (
 // ecrHost is the host of a private registry: ACCOUNT.dkr.ecr.REGION.amazonaws.com, with its variants.
 var ecrHost = regexp.MustCompile(`^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$`)
 
-// ecrRegistry is a registry of the Elastic Container Registry, which is asked through the AWS API: that needs no token
+// ECR is a registry of the Elastic Container Registry, which is asked through the AWS API: that needs no token
 // of the registry, and tells a missing repository from a missing image.
-type ecrRegistry struct {
+type ECR struct {
 	account config.ECR
 	client  *ecr.Client
+	// credentials are dropped when the service says that they are no longer good.
+	credentials aws.CredentialsProvider
+
+	mu    sync.Mutex
+	hosts map[string]string // by repository
 }
 
 // newECR takes credentials and endpoint from the AWS environment (AWS_…, shared files, instance role).
-func newECR(ctx context.Context, account config.ECR) (*ecrRegistry, error) {
+func newECR(ctx context.Context, account config.ECR) (*ECR, error) {
 	var options []func(*awsconfig.LoadOptions) error
 	if account.Region != "" {
 		options = append(options, awsconfig.WithRegion(account.Region))
@@ -39,12 +45,12 @@ func newECR(ctx context.Context, account config.ECR) (*ecrRegistry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS environment: %w", err)
 	}
-	return &ecrRegistry{account: account, client: ecr.NewFromConfig(loaded)}, nil
+	return &ECR{account: account, client: ecr.NewFromConfig(loaded), credentials: loaded.Credentials, hosts: map[string]string{}}, nil
 }
 
 // covers says whether the host is that of the account's registry, or one that the account names. An account without
 // registry id or region covers all of them.
-func (e *ecrRegistry) covers(host string) bool {
+func (e *ECR) covers(host string) bool {
 	if slices.ContainsFunc(e.account.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 		return true
 	}
@@ -60,7 +66,7 @@ func splitHost(host string) (id, region string, ok bool) {
 	return found[1], found[2], true
 }
 
-func (e *ecrRegistry) resolve(ctx context.Context, reference name.Reference) (Result, error) {
+func (e *ECR) resolve(ctx context.Context, reference name.Reference) (Result, error) {
 	id, region, _ := splitHost(reference.Context().RegistryStr())
 	input := &ecr.DescribeImagesInput{
 		RepositoryName: aws.String(reference.Context().RepositoryStr()),
@@ -96,7 +102,7 @@ func identifier(reference name.Reference) types.ImageIdentifier {
 }
 
 // failure tells an image that is not there from a question that was not answered.
-func (e *ecrRegistry) failure(ctx context.Context, err error) (Result, error) {
+func (e *ECR) failure(ctx context.Context, err error) (Result, error) {
 	var (
 		noImage      *types.ImageNotFoundException
 		noRepository *types.RepositoryNotFoundException
@@ -106,18 +112,25 @@ func (e *ecrRegistry) failure(ctx context.Context, err error) (Result, error) {
 		errors.As(err, &api)
 		return Result{Detail: fmt.Sprintf("ecr account %q: %s", e.account.Name, api.ErrorMessage())}, nil
 	}
+	return Result{}, e.problem(ctx, "DescribeImages", err)
+}
+
+// problem says what came of a question that was not answered.
+func (e *ECR) problem(ctx context.Context, operation string, err error) *Error {
 	failed := &Error{Err: err, Retryable: retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary}
+	var api smithy.APIError
 	switch {
 	case errors.As(err, &api):
-		failed.Problem = fmt.Sprintf("ecr account %q: DescribeImages: %s: %s", e.account.Name, api.ErrorCode(), api.ErrorMessage())
+		failed.Problem = fmt.Sprintf("ecr account %q: %s: %s: %s", e.account.Name, operation, api.ErrorCode(), api.ErrorMessage())
+		failed.Busy = retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
 	case ctx.Err() != nil:
-		failed.Problem = fmt.Sprintf("ecr account %q: DescribeImages: no answer in time: %v", e.account.Name, ctx.Err())
+		failed.Problem = fmt.Sprintf("ecr account %q: %s: no answer in time: %v", e.account.Name, operation, ctx.Err())
 		failed.Retryable = true
 	default:
-		failed.Problem = fmt.Sprintf("ecr account %q: DescribeImages: %v. Check the AWS region and credentials in the agent's environment",
-			e.account.Name, innermost(err))
+		failed.Problem = fmt.Sprintf("ecr account %q: %s: %v. Check the AWS region and credentials in the agent's environment",
+			e.account.Name, operation, innermost(err))
 	}
-	return Result{}, failed
+	return failed
 }
 
 // innermost is the cause at the end of the chain: the SDK repeats operation and request id around it.

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -26,8 +25,8 @@ const (
 	pullerAge = 30 * time.Minute
 )
 
-// registry is an image registry that is asked by the distribution protocol.
-type registry struct {
+// Registry is an image registry that is asked by the distribution protocol.
+type Registry struct {
 	account   config.Registry
 	host      string
 	insecure  bool
@@ -36,9 +35,17 @@ type registry struct {
 	mu     sync.Mutex
 	puller *remote.Puller
 	born   time.Time
+	// What listing needs: how to sign in, asked when, and a client with a token for each repository.
+	registry  name.Registry
+	challenge *transport.Challenge
+	asked     time.Time
+	clients   map[string]*http.Client
 }
 
-func newRegistry(account config.Registry) (*registry, error) {
+// backoff is how failed requests are repeated.
+var backoff = remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}
+
+func newRegistry(account config.Registry) (*Registry, error) {
 	address := account.Address
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
@@ -47,7 +54,7 @@ func newRegistry(account config.Registry) (*registry, error) {
 	if err != nil || parsed.Host == "" {
 		return nil, fmt.Errorf("address %q names no host", account.Address)
 	}
-	return &registry{
+	return &Registry{
 		account:  account,
 		host:     canonical(parsed.Host),
 		insecure: account.Insecure || parsed.Scheme == "http",
@@ -71,10 +78,10 @@ func canonical(host string) string {
 	return host
 }
 
-func (r *registry) covers(host string) bool { return strings.EqualFold(host, r.host) }
+func (r *Registry) covers(host string) bool { return strings.EqualFold(host, r.host) }
 
 // resolve asks with a HEAD request, which registries do not count as a pull.
-func (r *registry) resolve(ctx context.Context, reference name.Reference) (Result, error) {
+func (r *Registry) resolve(ctx context.Context, reference name.Reference) (Result, error) {
 	if r.insecure {
 		parsed, err := name.ParseReference(reference.Name(), name.WeakValidation, name.Insecure)
 		if err != nil {
@@ -102,21 +109,17 @@ func (r *registry) resolve(ctx context.Context, reference name.Reference) (Resul
 }
 
 // currentPuller returns the puller that remembers tokens, a new one now and then.
-func (r *registry) currentPuller() (*remote.Puller, error) {
+func (r *Registry) currentPuller() (*remote.Puller, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.puller != nil && time.Since(r.born) < pullerAge {
 		return r.puller, nil
 	}
-	auth := authn.Anonymous
-	if r.account.Username != "" {
-		auth = &authn.Basic{Username: r.account.Username, Password: r.account.Password.Reveal()}
-	}
 	puller, err := remote.NewPuller(
-		remote.WithAuth(auth),
+		remote.WithAuth(r.auth()),
 		remote.WithTransport(r.transport),
 		remote.WithUserAgent("gennaker"),
-		remote.WithRetryBackoff(remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 3}),
+		remote.WithRetryBackoff(backoff),
 	)
 	if err != nil {
 		return nil, err

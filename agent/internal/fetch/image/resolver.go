@@ -33,6 +33,9 @@ type Error struct {
 	Problem string
 	// Retryable says that the same question may be answered soon without anybody doing something.
 	Retryable bool
+	// Busy says that the account wants to be left alone; Pause for how long, 0 when it does not say.
+	Busy  bool
+	Pause time.Duration
 	// Err is the cause; may be nil.
 	Err error
 }
@@ -51,19 +54,22 @@ type source interface {
 
 // Resolver knows the configured registries.
 type Resolver struct {
-	sources []source
-	closers []func()
+	sources    []source
+	closers    []func()
+	registries map[string]*Registry
+	ecrs       map[string]*ECR
 }
 
 // New takes the accounts. It reads the AWS environment when there are accounts of ECR, and opens no connection.
 func New(ctx context.Context, registries []config.Registry, ecrs []config.ECR) (*Resolver, error) {
-	r := &Resolver{}
+	r := &Resolver{registries: map[string]*Registry{}, ecrs: map[string]*ECR{}}
 	for _, account := range ecrs {
 		source, err := newECR(ctx, account)
 		if err != nil {
 			return nil, fmt.Errorf("ecr account %q: %w", account.Name, err)
 		}
 		r.sources = append(r.sources, source)
+		r.ecrs[account.Name] = source
 	}
 	for _, account := range registries {
 		source, err := newRegistry(account)
@@ -71,10 +77,17 @@ func New(ctx context.Context, registries []config.Registry, ecrs []config.ECR) (
 			return nil, fmt.Errorf("docker registry account %q: %w", account.Name, err)
 		}
 		r.sources = append(r.sources, source)
+		r.registries[account.Name] = source
 		r.closers = append(r.closers, source.transport.CloseIdleConnections)
 	}
 	return r, nil
 }
+
+// Registry returns the registry of an account of dockerRegistry, nil when there is none of that name.
+func (r *Resolver) Registry(account string) *Registry { return r.registries[account] }
+
+// ECR returns the registry of an account of ecr, nil when there is none of that name.
+func (r *Resolver) ECR(account string) *ECR { return r.ecrs[account] }
 
 // Close gives back idle connections.
 func (r *Resolver) Close() {
