@@ -16,6 +16,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/access"
 	"github.com/gennaker/gennaker/agent/internal/catalog"
 	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/feed"
 	"github.com/gennaker/gennaker/agent/internal/fetch"
 	"github.com/gennaker/gennaker/agent/internal/fetch/image"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
@@ -56,6 +57,7 @@ type agent struct {
 	accounts accounts
 	traces   *telemetry.Traces
 	webhooks *webhook.Set
+	feeds    *feed.Feeds
 	server   *server.Server
 
 	// closers give back what New took, last first.
@@ -90,10 +92,7 @@ func (a *agent) build(ctx context.Context) error {
 		return err
 	}
 	a.masters, err = masters.New(masters.Options{Masters: a.config.Jenkins.Masters, Store: a.store, Jobs: a.catalog.Jobs,
-		Accept: func(tx store.Tx, event trigger.Event, key string) error {
-			_, err := a.inbox.AcceptIn(tx, event, key)
-			return err
-		},
+		Accept: a.accept,
 		PassOver: func(tx store.Tx, event trigger.Event, key, reason string) error {
 			return a.inbox.PassOver(tx, event, key, reason)
 		},
@@ -116,6 +115,9 @@ func (a *agent) build(ctx context.Context) error {
 	a.inbox = inbox.New(inbox.Options{Store: a.store, Triggers: a.catalog, Starter: starter{a.runner}, Builds: a.masters,
 		NewID: newID, Log: a.log})
 	if a.webhooks, err = webhook.New(a.config.Webhooks, a.config.Pubsub); err != nil {
+		return err
+	}
+	if err := a.buildFeeds(incarnation.ID); err != nil {
 		return err
 	}
 	a.access = access.NewTokens(a.config.Server.Tokens)
@@ -220,6 +222,7 @@ func (a *agent) run(ctx context.Context, stdout io.Writer) error {
 	})
 	group.Go(func() error { return a.inbox.Run(ctx) })
 	group.Go(func() error { return a.masters.Run(ctx) })
+	group.Go(func() error { return a.feeds.Run(ctx) })
 	group.Go(func() error {
 		return upkeep.New(upkeep.Options{Store: a.store, Retention: a.config.Store.Retention, Log: a.log}).Run(ctx)
 	})

@@ -53,11 +53,7 @@ func (c *Catalog) Crons(r store.Reader) ([]trigger.Armed, error) {
 
 // Jobs names the jobs of a master, in Igor's form, that some live trigger means.
 func (c *Catalog) Jobs(ctx context.Context, master string) ([]string, error) {
-	var ix *index
-	err := c.store.View(ctx, func(r store.Reader) (err error) {
-		ix, err = c.indexOf(r)
-		return err
-	})
+	ix, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +65,32 @@ func (c *Catalog) Jobs(ctx context.Context, master string) ([]string, error) {
 	}
 	slices.Sort(jobs)
 	return jobs, nil
+}
+
+// Meaning returns the live triggers that mean events of a type from a source, whatever those are about. They are shared:
+// nobody may change them.
+func (c *Catalog) Meaning(ctx context.Context, eventType, source string) ([]trigger.Armed, error) {
+	ix, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var meaning []trigger.Armed
+	for key, armed := range ix.armed {
+		if key.Type == eventType && key.Source == source {
+			meaning = append(meaning, armed...)
+		}
+	}
+	return meaning, nil
+}
+
+// current returns the index of the store's present state.
+func (c *Catalog) current(ctx context.Context) (*index, error) {
+	var ix *index
+	err := c.store.View(ctx, func(r store.Reader) (err error) {
+		ix, err = c.indexOf(r)
+		return err
+	})
+	return ix, err
 }
 
 // indexOf returns the index of the reader's generation, made anew only when something has changed.

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -76,14 +75,21 @@ type Options struct {
 	Log         *slog.Logger
 }
 
-// Run runs a feed for each account until ctx ends.
-func Run(ctx context.Context, o Options, accounts []Account) error {
+// Feeds are the feeds of an agent.
+type Feeds struct {
+	options  Options
+	accounts []Account
+}
+
+// New makes a feed of each account; no two have the same kind and name.
+func New(o Options, accounts []Account) *Feeds { return &Feeds{o, accounts} }
+
+// Run runs the feeds until ctx ends.
+func (f *Feeds) Run(ctx context.Context) error {
 	var group errgroup.Group
-	for _, account := range accounts {
+	for _, account := range f.accounts {
 		group.Go(func() error {
-			if err := newWatcher(o, account).run(ctx); err != nil {
-				return fmt.Errorf("%s account %q: %w", account.Kind, account.Name, err)
-			}
+			newWatcher(f.options, account).run(ctx)
 			return nil
 		})
 	}

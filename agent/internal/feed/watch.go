@@ -52,7 +52,7 @@ func newWatcher(o Options, account Account) *watcher {
 	return &watcher{Options: o, Account: account}
 }
 
-func (w *watcher) run(ctx context.Context) error {
+func (w *watcher) run(ctx context.Context) {
 	defer w.release(ctx)
 	wait, failures := poll.Phase(w.name(), min(w.Interval, idle)), 0
 	for {
@@ -60,13 +60,13 @@ func (w *watcher) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
+			return
 		case <-timer.C:
 		}
 		began := time.Now()
 		more, err := w.cycle(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		w.tell(&w.told, err, "look at the account")
 		if err != nil {

@@ -212,7 +212,7 @@ func TestRun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		ended := make(chan error, 1)
-		go func() { ended <- Run(ctx, w.Options, []Account{account}) }()
+		go func() { ended <- New(w.Options, []Account{account}).Run(ctx) }()
 		deadline := time.Now().Add(longest)
 		for !until() && time.Now().Before(deadline) {
 			select {
