@@ -1,6 +1,10 @@
 package spel
 
-import "unicode"
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
 
 // characterMembers are what can be called on a Character; the static ones of
 // Java come for char and for int, a code point.
@@ -26,7 +30,14 @@ var characterMembers = func() []member {
 	}
 	return append(members,
 		member{"static getNumericValue(char)", pure(func(args []any) any { return numericValue(rune(args[0].(char))) })},
+		member{"static getNumericValue(int)", pure(func(args []any) any { return numericValue(args[0].(int32)) })},
 		member{"static toString(char)", pure(func(args []any) any { return toString(args[0]) })},
+		member{"static toString(int)", static(func(args []any) (any, error) {
+			if r := args[0].(int32); utf8.ValidRune(r) {
+				return string(r), nil
+			}
+			return nil, fmt.Errorf("%d is no character", args[0])
+		})},
 		member{"static compare(char,char)", pure(func(args []any) any { return integer(int(args[0].(char)) - int(args[1].(char))) })})
 }()
 

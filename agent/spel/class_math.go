@@ -110,6 +110,11 @@ func roundHalfUp(f float64) float64 {
 	return floor
 }
 
+// javaMax and javaMin are NaN if an argument is; math.Max and math.Min prefer
+// an infinity.
+func javaMax(a, b float64) float64 { return max(a, b) }
+func javaMin(a, b float64) float64 { return min(a, b) }
+
 func signum(a float64) float64 {
 	switch {
 	case a > 0:
@@ -123,8 +128,8 @@ func signum(a float64) float64 {
 var mathMembers = [][]member{
 	neighbours,
 	ofKinds("abs", 1, func(a, _ int32) int32 { return abs(a) }, func(a, _ int64) int64 { return abs(a) }, func(a, _ float64) float64 { return math.Abs(a) }),
-	ofKinds("max", 2, func(a, b int32) int32 { return max(a, b) }, func(a, b int64) int64 { return max(a, b) }, math.Max),
-	ofKinds("min", 2, func(a, b int32) int32 { return min(a, b) }, func(a, b int64) int64 { return min(a, b) }, math.Min),
+	ofKinds("max", 2, func(a, b int32) int32 { return max(a, b) }, func(a, b int64) int64 { return max(a, b) }, javaMax),
+	ofKinds("min", 2, func(a, b int32) int32 { return min(a, b) }, func(a, b int64) int64 { return min(a, b) }, javaMin),
 	exactInts("addExact", 2, addFits),
 	exactInts("subtractExact", 2, func(a, b int64) (int64, bool) {
 		d := a - b
@@ -195,14 +200,25 @@ var neighbours = []member{
 	{"static nextAfter(double,double)", real2(math.Nextafter)},
 	{"static nextAfter(float,double)", pure(func(args []any) any {
 		a, toward := args[0].(float32), float64(args[1].(double))
-		if float64(a) == toward {
+		switch {
+		case float64(a) == toward:
 			return a
+		case math.IsNaN(toward):
+			return float32(toward)
 		}
 		return math.Nextafter32(a, float32(math.Inf(2*b2i(toward > float64(a))-1)))
 	})},
-	{"static ulp(double)", real1(func(a float64) float64 { return math.Nextafter(math.Abs(a), math.Inf(1)) - math.Abs(a) })},
+	{"static ulp(double)", real1(func(a float64) float64 {
+		if math.IsInf(a, 0) {
+			return math.Inf(1)
+		}
+		return math.Nextafter(math.Abs(a), math.Inf(1)) - math.Abs(a)
+	})},
 	{"static ulp(float)", float1(func(a float32) float32 {
 		a = float32(math.Abs(float64(a)))
+		if math.IsInf(float64(a), 0) {
+			return a
+		}
 		return math.Nextafter32(a, float32(math.Inf(1))) - a
 	})},
 	{"static copySign(double,double)", real2(math.Copysign)},

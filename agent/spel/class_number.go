@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // What can be called on numbers, Booleans and Characters.
@@ -149,18 +150,34 @@ func parseUnsigned[T int32 | int64](v any, base, width int) (any, error) {
 	if base < 2 || base > 36 {
 		return nil, fmt.Errorf("there are no numbers of base %d", base)
 	}
-	n, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), base, width)
+	n, err := strconv.ParseUint(asciiDigits(strings.TrimPrefix(s, "+")), base, width)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no unsigned number of %d bits in base %d", quote(s), width, base)
 	}
 	return T(n), nil
 }
 
+// asciiDigits writes the decimal digits of other scripts, which Java reads too,
+// as 0 to 9.
+func asciiDigits(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		for _, block := range unicode.Nd.R16 {
+			if r >= rune(block.Lo) && r <= rune(block.Hi) {
+				return '0' + (r-rune(block.Lo))%10
+			}
+		}
+		return r
+	}, s)
+}
+
 func parseRadix[T int32 | int64](s string, base, width int) (any, error) {
 	if base < 2 || base > 36 {
 		return nil, fmt.Errorf("there are no numbers of base %d", base)
 	}
-	n, err := strconv.ParseInt(s, base, width)
+	n, err := strconv.ParseInt(asciiDigits(s), base, width)
 	if err != nil || strings.Contains(s, "_") {
 		return nil, fmt.Errorf("%s is no whole number of %d bits in base %d", quote(s), width, base)
 	}
@@ -208,28 +225,52 @@ var doubleStatics = []member{
 	{"static valueOf(double)", pure(func(args []any) any { return args[0] })},
 	{"static toString(double)", pure(func(args []any) any { return toString(args[0]) })},
 	{"static toHexString(double)", pure(func(args []any) any { return hexReal(float64(args[0].(double))) })},
-	{"static max(double,double)", real2(math.Max)},
-	{"static min(double,double)", real2(math.Min)},
+	{"static max(double,double)", real2(javaMax)},
+	{"static min(double,double)", real2(javaMin)},
 	{"static sum(double,double)", real2(func(a, b float64) float64 { return a + b })},
-	{"static compare(double,double)", pure(func(args []any) any {
-		c, _ := compareReals(asFloat64(args[0]), asFloat64(args[1]))
-		return integer(c)
-	})},
+	{"static compare(double,double)", pure(compareTwoReals)},
 	{"static isNaN(double)", test1(math.IsNaN)},
 	{"static isInfinite(double)", test1(func(a float64) bool { return math.IsInf(a, 0) })},
 	{"static isFinite(double)", test1(func(a float64) bool { return !math.IsInf(a, 0) && !math.IsNaN(a) })},
-	{"static doubleToLongBits(double)", pure(func(args []any) any { return int64(math.Float64bits(asFloat64(args[0]))) })},
+	{"static doubleToLongBits(double)", pure(func(args []any) any {
+		if v := asFloat64(args[0]); v == v {
+			return int64(math.Float64bits(v))
+		}
+		return int64(canonicalNaN)
+	})},
 	{"static doubleToRawLongBits(double)", pure(func(args []any) any { return int64(math.Float64bits(asFloat64(args[0]))) })},
 	{"static longBitsToDouble(long)", pure(func(args []any) any { return double(math.Float64frombits(uint64(args[0].(int64)))) })},
 	{"static hashCode(double)", pure(func(args []any) any { return hashOf(args[0]) })},
-	{"new(double)", pure(func(args []any) any { return args[0] })},
 	{"new(String)", static(func(args []any) (any, error) { return parseDouble(args[0]) })},
+	{"new(double)", pure(func(args []any) any { return args[0] })},
 }
 
 // realMembers are those of Double and Float objects.
 var realMembers = []member{
 	{"isNaN()", number(func(v any) any { return math.IsNaN(asFloat64(v)) })},
 	{"isInfinite()", number(func(v any) any { return math.IsInf(asFloat64(v), 0) })},
+}
+
+// floatStatics are Float's static functions, which its objects have too; T(Float)
+// is not open.
+var floatStatics = []member{
+	{"static parseFloat(String)", static(func(args []any) (any, error) {
+		f, err := parseDouble(args[0])
+		if err != nil {
+			return nil, err
+		}
+		return asFloat32(f), nil
+	})},
+	{"static toString(float)", pure(func(args []any) any { return toString(args[0]) })},
+	{"static compare(float,float)", pure(compareTwoReals)},
+	{"static isNaN(float)", test1(math.IsNaN)},
+	{"static isInfinite(float)", test1(func(a float64) bool { return math.IsInf(a, 0) })},
+	{"static isFinite(float)", test1(func(a float64) bool { return !math.IsInf(a, 0) && !math.IsNaN(a) })},
+	{"static hashCode(float)", pure(func(args []any) any { return hashOf(args[0]) })},
+}
+
+func compareTwoReals(args []any) any {
+	return integer(sortReals(asFloat64(args[0]), asFloat64(args[1])))
 }
 
 func parseDouble(v any) (any, error) {
@@ -258,10 +299,13 @@ func hexReal(f float64) string {
 	return mantissa + "p" + strconv.Itoa(n)
 }
 
+// canonicalNaN are the bits of Java's NaN.
+const canonicalNaN = 0x7ff8000000000000
+
 func hashDouble(v double) int32 {
 	b := math.Float64bits(float64(v))
 	if v != v {
-		b = 0x7ff8000000000000
+		b = canonicalNaN
 	}
 	return int32(b ^ b>>32)
 }
@@ -388,8 +432,8 @@ var byteStatics = []member{
 	})},
 	{"static compare(byte,byte)", pure(func(args []any) any { return integer(int(args[0].(int8)) - int(args[1].(int8))) })},
 	{"static hashCode(byte)", pure(func(args []any) any { return hashOf(args[0]) })},
-	{"new(byte)", pure(func(args []any) any { return args[0] })},
 	{"new(String)", static(func(args []any) (any, error) { return parseByte(args[0], 10) })},
+	{"new(byte)", pure(func(args []any) any { return args[0] })},
 }
 
 func parseByte(v any, base int) (any, error) {

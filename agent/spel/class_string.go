@@ -51,6 +51,16 @@ func withText(f func(s, arg string) (any, error)) callable {
 	})
 }
 
+// inLocale makes a callable of a function that is the same in all locales.
+func inLocale(f func(s string) string) callable {
+	return on(func(s string, args []any) (any, error) {
+		if args[0] == nil {
+			return nil, errors.New("the argument is null")
+		}
+		return f(s), nil
+	})
+}
+
 var stringMembers = []member{
 	{"length()", get(func(s string) any { return integer(utf16Len(s)) })},
 	{"isEmpty()", get(func(s string) any { return s == "" })},
@@ -64,8 +74,8 @@ var stringMembers = []member{
 	{"stripTrailing()", get(func(s string) any { return strings.TrimRightFunc(s, isJavaSpace) })},
 	{"toUpperCase()", get(func(s string) any { return upper(s) })},
 	{"toLowerCase()", get(func(s string) any { return lower(s) })},
-	{"toUpperCase(Locale)", get(func(s string) any { return upper(s) })},
-	{"toLowerCase(Locale)", get(func(s string) any { return lower(s) })},
+	{"toUpperCase(Locale)", inLocale(upper)},
+	{"toLowerCase(Locale)", inLocale(lower)},
 
 	{"charAt(int)", on(func(s string, args []any) (any, error) {
 		i, err := unitIndex(s, args[0], 0)
@@ -93,6 +103,9 @@ var stringMembers = []member{
 	{"codePointCount(int,int)", on(func(s string, args []any) (any, error) {
 		part, err := slice(s, int(args[0].(int32)), int(args[1].(int32)))
 		return integer(len([]rune(part))), err
+	})},
+	{"offsetByCodePoints(int,int)", on(func(s string, args []any) (any, error) {
+		return offsetByCodePoints(s, int(args[0].(int32)), int(args[1].(int32)))
 	})},
 	{"substring(int)", on(func(s string, args []any) (any, error) {
 		return sliceAny(s, int(args[0].(int32)), utf16Len(s))
@@ -257,8 +270,8 @@ var stringStatics = []member{
 	{"new(String)", static(func(args []any) (any, error) { return str(args[0]) })},
 	{"new(char[])", static(func(args []any) (any, error) { return charsToString(args[0]) })},
 	{"new(byte[])", static(func(args []any) (any, error) { return bytesToString(args[0], "UTF-8") })},
-	{"new(char[],int,int)", static(func(args []any) (any, error) { return charsToString(subArray(args[0], args[1], args[2])) })},
 	{"new(byte[],int,int)", static(func(args []any) (any, error) { return bytesToString(subArray(args[0], args[1], args[2]), "UTF-8") })},
+	{"new(char[],int,int)", static(func(args []any) (any, error) { return charsToString(subArray(args[0], args[1], args[2])) })},
 	{"new(byte[],int,int,String)", static(func(args []any) (any, error) {
 		name, err := str(args[3])
 		if err != nil {
@@ -309,6 +322,20 @@ func slice(s string, from, to int) (string, error) {
 }
 
 func sliceAny(s string, from, to int) (any, error) { return slice(s, from, to) }
+
+// offsetByCodePoints is the index that lies so many characters behind another
+// one, or before it.
+func offsetByCodePoints(s string, from, n int) (any, error) {
+	before, err := slice(s, 0, from)
+	if err != nil {
+		return nil, err
+	}
+	runes, start := []rune(s), utf8.RuneCountInString(before)
+	if n > len(runes)-start || n < -start {
+		return nil, fmt.Errorf("there are no %d characters from index %d on", n, from)
+	}
+	return integer(utf16Len(string(runes[:start+n]))), nil
+}
 
 // indexOf counts UTF-16 units, as everything that Java's strings do.
 func indexOf(s, part string, from int) any {

@@ -75,7 +75,7 @@ func (d localDate) hash() int32 {
 	return int32(d.Year())&^0x7ff ^ (int32(d.Year())<<11 + int32(d.Month())<<6 + int32(d.Day()))
 }
 func (d localDateTime) hash() int32 {
-	return localDate(d).hash() ^ hashOf(d.UnixNano()%dayNanos)
+	return localDate(d).hash() ^ hashOf(int64(d.Sub(midnight(d.Time))))
 }
 
 func (i instant) compareTo(other any) (int, bool) {

@@ -6,8 +6,6 @@ import (
 	"time"
 )
 
-const dayNanos = int64(24 * time.Hour)
-
 var instantMembers = [][]member{
 	now(func(t time.Time) any { return instant{t} })[:1],
 	parseTime[instant]("2006-01-02T15:04:05Z", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z"),
@@ -87,6 +85,9 @@ var localDateMembers = [][]member{
 		})},
 		{"static ofYearDay(int,int)", static(func(args []any) (any, error) {
 			t := time.Date(int(args[0].(int32)), 1, int(args[1].(int32)), 0, 0, 0, 0, time.UTC)
+			if t.Year() > maxYear || t.Year() < -maxYear {
+				return nil, errOutOfRange
+			}
 			if t.Year() != int(args[0].(int32)) {
 				return nil, fmt.Errorf("the year has no day %d", args[1])
 			}

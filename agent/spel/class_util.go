@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -200,19 +199,41 @@ var urlEncoderMembers = []member{
 	})},
 }
 
-// urlEncode is form encoding. Go encodes * and keeps ~, Java the other way
-// round.
+// urlEncode is form encoding. What has to be encoded is encoded run by run: in
+// some charsets each run begins with a mark.
 func urlEncode(v any, charsetName string) (any, error) {
 	s, err := str(v)
 	if err != nil {
 		return nil, err
 	}
-	encoded, err := encode(s, charsetName)
-	if err != nil {
+	if _, err := encode("", charsetName); err != nil {
 		return nil, err
 	}
-	escaped := url.QueryEscape(string(asBytes(encoded.(*array))))
-	return strings.NewReplacer("%2A", "*", "~", "%7E").Replace(escaped), nil
+	var b strings.Builder
+	for s != "" {
+		n := 0
+		for n < len(s) && keptInURL(s[n]) {
+			n++
+		}
+		b.WriteString(strings.ReplaceAll(s[:n], " ", "+"))
+		s, n = s[n:], 0
+		for n < len(s) && !keptInURL(s[n]) {
+			n++
+		}
+		run, err := encode(s[:n], charsetName)
+		if err != nil {
+			return nil, err
+		}
+		for _, octet := range asBytes(run.(*array)) {
+			fmt.Fprintf(&b, "%%%02X", octet)
+		}
+		s = s[n:]
+	}
+	return b.String(), nil
+}
+
+func keptInURL(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(" .-*_", c) >= 0
 }
 
 // locale is accepted and ignored: all text forms are English.
@@ -225,6 +246,9 @@ func toLocale(v any, _ *javaType) (any, error) {
 	s, ok := v.(string)
 	if !ok {
 		return nil, errNoConversion
+	}
+	if s == "" {
+		return nil, nil
 	}
 	return locale(s), nil
 }

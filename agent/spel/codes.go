@@ -50,6 +50,7 @@ const (
 	codeRunOutOfArguments             Code = "RUN_OUT_OF_ARGUMENTS"
 	codeNoBeanResolver                Code = "NO_BEAN_RESOLVER_REGISTERED"
 	codeInvalidBeanReference          Code = "INVALID_BEAN_REFERENCE"
+	codeMultidimArrayInitializer      Code = "MULTIDIM_ARRAY_INITIALIZER_NOT_SUPPORTED"
 	codeMissingArrayDimension         Code = "MISSING_ARRAY_DIMENSION"
 	codeInitializerLengthIncorrect    Code = "INITIALIZER_LENGTH_INCORRECT"
 	codeUnexpectedEscapeChar          Code = "UNEXPECTED_ESCAPE_CHAR"
@@ -93,7 +94,7 @@ var codeNumbers = map[Code]int{
 	codeNotAReal: 1040, codeMoreInput: 1041, codeRightOperandProblem: 1042, codeNotExpectedToken: 1043, codeOutOfData: 1044,
 	codeNonTerminatingDoubleQuoted: 1045, codeNonTerminatingQuoted: 1046, codeRealCannotBeLong: 1048,
 	codeUnexpectedDataAfterDot: 1049, codeMissingConstructorArgs: 1050, codeRunOutOfArguments: 1051, codeNoBeanResolver: 1057,
-	codeInvalidBeanReference: 1059, codeMissingArrayDimension: 1063, codeInitializerLengthIncorrect: 1064,
+	codeInvalidBeanReference: 1059, codeMultidimArrayInitializer: 1062, codeMissingArrayDimension: 1063, codeInitializerLengthIncorrect: 1064,
 	codeUnexpectedEscapeChar: 1065, codeOperandNotIncrementable: 1066, codeOperandNotDecrementable: 1067, codeNotAssignable: 1068,
 	codeMissingCharacter: 1069, codeLeftOperandProblem: 1070, codeMissingSelectionExpression: 1071, codeFlawedPattern: 1073,
 	codeMaxRepeatedTextSizeExceeded: 1076, codeMaxRegexLengthExceeded: 1077, codeMaxConcatenatedLengthExceeded: 1078,

@@ -2,6 +2,7 @@ package spel
 
 import (
 	"cmp"
+	"math"
 	"math/big"
 	"slices"
 )
@@ -74,13 +75,18 @@ func compareNumbers(x, y any) (c int, ordered bool) {
 }
 
 func compareReals(x, y float64) (int, bool) {
-	if x != x || y != y { // Java sorts NaN behind everything else
-		return b2i(x != x) - b2i(y != y), false
+	return b2i(x > y) - b2i(x < y), x == x && y == y
+}
+
+// sortReals is Double.compare: -0.0 comes before 0.0, NaN behind everything.
+func sortReals(x, y float64) int {
+	if x != x || y != y {
+		return b2i(x != x) - b2i(y != y)
 	}
-	if x == y { // 0.0 and -0.0 too
-		return 0, true
+	if x == y {
+		return b2i(math.Signbit(y)) - b2i(math.Signbit(x))
 	}
-	return cmp.Compare(x, y), true
+	return cmp.Compare(x, y)
 }
 
 type incomparable struct{}
@@ -98,6 +104,12 @@ func compare(x, y any) (int, error) {
 		return cmp.Compare(b2i(x != nil), b2i(y != nil)), nil
 	}
 	if isNumber(x) && isNumber(y) {
+		switch max(rankOf(x), rankOf(y)) {
+		case rankDouble:
+			return sortReals(asFloat64(x), asFloat64(y)), nil
+		case rankFloat:
+			return sortReals(float64(asFloat32(x)), float64(asFloat32(y))), nil
+		}
 		c, _ := compareNumbers(x, y)
 		return c, nil
 	}
@@ -159,10 +171,10 @@ func (w *walk) equal(x, y any) bool {
 		return x == y
 	case double:
 		y, ok := y.(double)
-		return ok && (x == y || x != x && y != y)
+		return ok && sortReals(float64(x), float64(y)) == 0
 	case float32:
 		y, ok := y.(float32)
-		return ok && (x == y || x != x && y != y)
+		return ok && sortReals(float64(x), float64(y)) == 0
 	case *big.Int:
 		y, ok := y.(*big.Int)
 		return ok && x.Cmp(y) == 0

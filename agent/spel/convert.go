@@ -152,7 +152,7 @@ func toInteger(v any, t *javaType) (any, error) {
 		}
 	case double, float32:
 		if t.boxed == "BigInteger" {
-			return asBig(v), nil
+			return big.NewInt(asInt64(v)), nil // cut to a long first, as Spring does
 		}
 		return realInRange(asFloat64(v), t)
 	case *big.Int:
@@ -213,7 +213,7 @@ func parseInteger(s string, t *javaType) (any, error) {
 			base, digits = 16, sign+hex
 		}
 	}
-	n, ok := new(big.Int).SetString(strings.TrimPrefix(digits, "+"), base)
+	n, ok := new(big.Int).SetString(asciiDigits(strings.TrimPrefix(digits, "+")), base)
 	if !ok || strings.Contains(digits, "_") || strings.HasPrefix(digits, "+-") {
 		return nil, fmt.Errorf("%s is no whole number", quote(s))
 	}

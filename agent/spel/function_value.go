@@ -17,7 +17,7 @@ var valueFunctions = map[string]*function{
 		if err != nil {
 			return nil, err
 		}
-		n, err := strconv.ParseInt(s, 10, 32)
+		n, err := strconv.ParseInt(asciiDigits(s), 10, 32)
 		if err != nil {
 			return nil, fmt.Errorf("%s is no whole number of 32 bits", quote(s))
 		}

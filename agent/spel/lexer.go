@@ -159,8 +159,8 @@ func (l *lexer) number() *Error {
 		if kind == tokReal {
 			return syntaxError(l.pos, codeRealCannotBeLong, "the real number %q cannot be a long", l.text[l.pos:end+1])
 		}
-		l.push(tokLong, end)
-		l.pos++
+		l.toks = append(l.toks, token{kind: tokLong, pos: l.pos, end: end + 1, text: l.text[l.pos:end]})
+		l.pos = end + 1
 		return nil
 	case 'e':
 		return l.exponent(end)

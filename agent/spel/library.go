@@ -45,7 +45,7 @@ func newLibrary() *library {
 	l.open("java.time.temporal", "TemporalAdjusters")
 	l.open("java.net", "URLEncoder", urlEncoderMembers)
 
-	l.define("Float", value, numberMembers, comparable("Float"), realMembers)
+	l.define("Float", value, numberMembers, comparable("Float"), realMembers, floatStatics)
 	l.define("Short", value, numberMembers, comparable("Short"))
 	l.define("BigInteger", value, numberMembers, comparable("BigInteger"), bigMembers)
 	l.define("Character", value, comparable("Character"), characterMembers)

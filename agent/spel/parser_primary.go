@@ -399,28 +399,29 @@ func (p *parser) arrayConstructor(t token, name string) (node, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.items, err = arrayItems(init); err != nil {
-		return nil, err
+	if n.items = arrayItems(init); n.items == nil {
+		refused := javaFailure(init.position(), "java.lang.ClassCastException", "an array is filled from a list, not from a map")
+		return &refusedNode{n.at, refused}, nil
 	}
 	return n, nil
 }
 
-// arrayItems takes the elements of an array from the list behind it.
-func arrayItems(init node) (*listNode, *Error) {
+// arrayItems takes the elements of an array from the list behind it; nil if it
+// is a map.
+func arrayItems(init node) *listNode {
 	switch init := init.(type) {
 	case *listNode:
-		return init, nil
+		return init
 	case *literalNode:
 		if values, ok := init.value.([]any); ok {
 			items := make([]node, len(values))
 			for i, v := range values {
 				items[i] = &literalNode{init.at, v}
 			}
-			return &listNode{init.at, items}, nil
+			return &listNode{init.at, items}
 		}
 	}
-	return nil, &Error{Phase: PhaseParse, Pos: init.position(), Java: "java.lang.ClassCastException",
-		Message: "an array is filled from a list, not from a map"}
+	return nil
 }
 
 // qualifiedName reads a type's name with its dots.

@@ -14,9 +14,12 @@ func (n *matchesNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x == nil {
+		return nil, failure(n.x.position(), codeInvalidFirstOperandMatches, `"matches" needs a text on its left, but this is null`)
+	}
 	text, err := convert(x, typeString)
-	if x == nil || err != nil {
-		return nil, failure(n.x.position(), codeInvalidFirstOperandMatches, `"matches" needs a text on its left, but this is %s`, describe(x))
+	if err != nil {
+		return nil, failure(n.x.position(), codeTypeConversionError, `"matches" needs a text on its left, but this is %s`, describe(x))
 	}
 	y, err := n.y.eval(s, active)
 	if err != nil {

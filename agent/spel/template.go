@@ -185,7 +185,9 @@ func (t *Template) evalParts(ctx context.Context, env *Env) outcome {
 	return result
 }
 
-var wholeExpression = regexp.MustCompile(`^\$\{(.*)\}$`)
+// wholeExpression is the source's only expression; the dot of Java's patterns
+// stops at every kind of line end.
+var wholeExpression = regexp.MustCompile(`^\$\{([^\n\r\x{85}\x{2028}\x{2029}]*)\}$`)
 
 // keyOfBroken is the summary's key for a string that does not parse.
 func keyOfBroken(source string) string {

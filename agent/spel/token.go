@@ -60,7 +60,7 @@ type token struct {
 	kind     tokenKind
 	word     bool
 	pos, end int    // byte offsets in the expression
-	text     string // as written; for strings without quotes, inner quotes reduced; for hex without 0x
+	text     string // as written; for strings without quotes, inner quotes reduced; for hex without 0x; for longs without L
 }
 
 // isName reports whether the token can be a property, method or map key.

@@ -156,7 +156,7 @@ type (
 		at
 		cond, yes, no node
 	}
-	// refusedNode is an expression that would write.
+	// refusedNode can only fail: it would write, or fill an array from a map.
 	refusedNode struct {
 		at
 		err *Error

@@ -224,7 +224,7 @@ func zero(t *javaType) any {
 // filled makes an array from the list behind it.
 func (n *newArrayNode) filled(s *state, active any, elem *javaType) (any, error) {
 	if len(n.dimensions) > 1 {
-		return nil, javaFailure(n.position(), evaluationException, "only arrays of one dimension can be filled")
+		return nil, failure(n.position(), codeMultidimArrayInitializer, "only arrays of one dimension can be filled")
 	}
 	if size := n.dimensions[0]; size != nil {
 		want, err := s.arraySize(size, active)

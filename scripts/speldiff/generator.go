@@ -3,44 +3,100 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// generator makes inputs from a grammar, with a taste for what pipelines use,
-// for values of the wrong type, and for broken text.
+// generator makes inputs: from a grammar, with a taste for what pipelines use,
+// for values of the wrong type and for broken text; from Java's library; and by
+// changing cases of the corpus.
 type generator struct {
 	*rand.Rand
+	seeds      []seed
+	executions map[string]json.RawMessage
+
 	document bool // names of an execution are in scope
 	depth    int
 }
 
-func (g *generator) request(id int, executions map[string]json.RawMessage) request {
-	r := request{id: id, kind: "expression", strict: g.Float64() < 0.15}
-	g.document, g.depth = false, 0
-	switch p := g.Float64(); {
-	case p < 0.15:
-		r.kind = "document"
-		names := make([]string, 0, len(executions))
-		for name := range executions {
-			names = append(names, name)
+// root is what expressions and templates see.
+const root = `{"a":{"b":1,"c":"x","d":[1,2,{"e":null}],"f":{"g":2.5}},"l":[1,2,3],"ls":["p","q","rr"],"s":"str","t":true,` +
+	`"i":5,"d":2.5,"n":null,"big":3000000000,"e":"","em":{},"el":[],"mixed":[1,"a",null,true,2.5],` +
+	`"o":[{"n":"x","v":1,"t":true},{"n":"y","v":2,"t":false},{"n":"z","v":3}],"num":"42","json":"{\"k\":[1,2]}","text":"Hello, World 1.2.3",` +
+	`"huge":12345678901234567890123,"z":0.0,"tiny":1.0E-5,"max":2147483647,"uni":"Straße 日本","csv":"a,b,,c,","day":"2024-02-29",` +
+	`"lines":"a\nb\r\n c\n","nested":[[1,2],[3,[4]],[]],"dup":[1,1.0,"1",true,1],"yes":"Yes","padded":"  pad ",` +
+	`"m2":{"with-dash":1,"with.dot":2,"size":9,"":0,"null":null,"empty":true}}`
+
+func (g *generator) request(id int) request {
+	for {
+		g.document, g.depth = false, 0
+		if r := g.one(id); !unsteady.MatchString(r.input) && json.Valid([]byte(r.root)) {
+			return r
 		}
-		slices.Sort(names)
-		r.execution = g.pick(names...)
-		if g.Float64() < 0.6 {
+	}
+}
+
+// unsteady are inputs whose value is another one each time.
+var unsteady = regexp.MustCompile(`now|random|Random *\(\s*\)|Date *\(\s*\)`)
+
+func (g *generator) one(id int) request {
+	r := request{id: id, kind: "expression", root: root, strict: g.chance(0.15)}
+	switch p := g.Float64(); {
+	case p < 0.2:
+		return g.varied(id)
+	case p < 0.35:
+		r.kind, g.document = "document", true
+		names := slices.Sorted(maps.Keys(g.executions))
+		if r.execution = g.pick(names...); g.chance(0.6) {
 			r.execution = g.pick("execution-01", "execution-23")
 		}
-		r.stage = g.pick(stageIDs(executions[r.execution])...)
-		g.document = true
-		r.input = g.template()
-	case p < 0.35:
+		r.stage = g.pick(stageIDs(g.executions[r.execution])...)
+		if r.input = `{"v":` + quote(g.template()) + "}"; g.chance(0.3) {
+			r.input = g.source(0)
+		}
+		if g.chance(0.1) {
+			r.context = root
+		}
+	case p < 0.5:
 		r.kind = "template"
 		r.input = g.template()
+	case p < 0.7:
+		if r.input = g.call(); g.chance(0.2) {
+			r.input += g.step()
+		}
 	default:
 		r.input = g.mutated(g.any())
 	}
 	return r
+}
+
+// source is a document of several fields, some of them nested.
+func (g *generator) source(depth int) string {
+	var fields []string
+	for i := range 1 + g.IntN(3) {
+		key := fmt.Sprintf("f%d", i)
+		if g.chance(0.1) {
+			key += g.template()
+		}
+		fields = append(fields, quote(key)+":"+g.field(depth))
+	}
+	return "{" + strings.Join(fields, ",") + "}"
+}
+
+func (g *generator) field(depth int) string {
+	switch n := g.IntN(9); {
+	case n == 0 && depth < 3:
+		return g.source(depth + 1)
+	case n == 1 && depth < 3:
+		return "[" + g.field(depth+1) + "," + g.field(depth+1) + "]"
+	case n == 2:
+		return g.pick("1", "2.5", "null", "true", `"text"`, `"{}"`, `"$"`, "[]", "{}")
+	default:
+		return quote(g.template())
+	}
 }
 
 func stageIDs(execution json.RawMessage) []string {
@@ -67,7 +123,7 @@ func (g *generator) template() string {
 	var b strings.Builder
 	for range 1 + g.IntN(3) {
 		if g.chance(0.3) {
-			b.WriteString(g.pick("x", "-", " ", "$", "{", "}", "a: ", "$$", "'", "\\", "é", "#stage(", "\n"))
+			b.WriteString(g.pick("x", "-", " ", "$", "{", "}", "a: ", "$$", "'", "\\", "é", "\n"))
 		}
 		b.WriteString("${")
 		b.WriteString(g.pick("", "", "", " ") + g.mutated(g.any()))
@@ -108,7 +164,11 @@ func (g *generator) nested(leaf string, inner func() string) string {
 
 func (g *generator) any() string {
 	return g.nested("1", func() string {
-		switch g.IntN(14) {
+		switch g.IntN(16) {
+		case 14:
+			return g.call()
+		case 15:
+			return g.scoped()
 		case 0, 1:
 			return g.number()
 		case 2, 3, 4:
@@ -133,6 +193,26 @@ func (g *generator) any() string {
 	})
 }
 
+// scoped shows what names mean inside selections, indexes and arguments.
+func (g *generator) scoped() string {
+	name := func() string { return g.pick("n", "v", "t", "#this", "#root", "i", "s", "#root.i", "a", "missing") }
+	list := g.pick("o", "l", "mixed", "nested", "a.d", g.list())
+	switch g.IntN(6) {
+	case 0:
+		return list + ".![" + name() + " + " + name() + "]"
+	case 1:
+		return list + ".?[" + name() + g.pick(" == ", " > ", " != ", " <= ") + name() + "]"
+	case 2:
+		return list + ".![l[" + name() + "]]"
+	case 3:
+		return list + ".![{" + name() + ", k: " + name() + "}]"
+	case 4:
+		return list + ".![#root.o.?[n == #this.n].![" + name() + "]]"
+	default:
+		return list + ".![" + name() + ".toString().concat(" + name() + ")]"
+	}
+}
+
 func (g *generator) operator() string {
 	op := g.pick("+", "+", "-", "*", "/", "%", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", "eq", "lt", "div", "mod", "&&", "||", "instanceof", "matches", "between")
 	return g.parenthesised(g.any()) + " " + op + " " + g.parenthesised(g.any())
@@ -155,6 +235,7 @@ func (g *generator) path() string {
 			"#manifestLabelValue('Deploy','ReplicaSet','app')", "#stageExists('Bake')", "#cfServiceKey('k1')")
 	}
 	return g.pick("a", "a.b", "a.c", "a.d", "l", "ls", "s", "t", "i", "d", "n", "big", "e", "em", "el", "mixed", "o", "o[0]", "num", "json", "text",
+		"huge", "z", "tiny", "max", "uni", "csv", "day", "lines", "nested", "dup", "m2", "yes", "padded", "m2['with-dash']", "nested[1][1]", "m2.size",
 		"missing", "#root", "#this", "#nope", "a['c']", "a[b]", "a.d[2].e", "l[0]", "ls[1]", "o[1].n", "['s']", "[s]", "n?.x", "a?.b", "a.f.g", "#root.a")
 }
 
@@ -271,7 +352,7 @@ func (g *generator) bool() string {
 		case 6:
 			return g.any() + " instanceof T(" + g.pick("String", "Integer", "Long", "Boolean", "Double") + ")"
 		case 7:
-			return g.string() + " matches " + g.pick("'[a-z]+'", "'.*\\d.*'", "'(?i)HELLO.*'", "'a|b|abc'", "'\\w+'", "'['", "'release-(\\d+\\.)+\\d+'", g.literal())
+			return g.string() + " matches " + g.pick("'"+g.pattern(0)+"'", "'[a-z]+'", "'.*\\d.*'", "'(?i)HELLO.*'", "'a|b|abc'", "'\\w+'", "'['", "'release-(\\d+\\.)+\\d+'", g.literal())
 		default:
 			return g.number() + " between {" + g.number() + ", " + g.number() + "}"
 		}

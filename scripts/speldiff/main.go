@@ -12,15 +12,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/agent/spel/conformance"
@@ -31,6 +34,7 @@ func main() {
 	seed := flag.Uint64("seed", 1, "seed of the generator")
 	keep := flag.String("keep", "", "append differing cases to this `file`")
 	sample := flag.Int("sample", 0, "with -keep: append every `n`th agreeing case too")
+	verbose := flag.Bool("v", false, "print the explained differences too")
 	executions := flag.String("executions", "agent/spel/testdata/executions.json", "executions for documents")
 	flag.Parse()
 	oracle := os.Getenv("GENNAKER_SPEL_ORACLE")
@@ -38,7 +42,7 @@ func main() {
 		fmt.Println("speldiff: skipped: GENNAKER_SPEL_ORACLE does not name a folder with the oracle's run.sh")
 		return
 	}
-	unexplained, err := compare(oracle, *executions, *n, *seed, &report{sample: *sample}, *keep)
+	unexplained, err := compare(context.Background(), oracle, *executions, *n, *seed, &report{explained: map[string]int{}, sample: *sample, verbose: *verbose}, *keep)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "speldiff:", err)
 		os.Exit(2)
@@ -49,7 +53,7 @@ func main() {
 }
 
 // compare generates cases, asks both sides, and reports what differs.
-func compare(oracle, executionsFile string, n int, seed uint64, report *report, keep string) (unexplained int, err error) {
+func compare(ctx context.Context, oracle, executionsFile string, n int, seed uint64, report *report, keep string) (unexplained int, err error) {
 	executions, err := loadExecutions(executionsFile)
 	if err != nil {
 		return 0, err
@@ -58,18 +62,22 @@ func compare(oracle, executionsFile string, n int, seed uint64, report *report, 
 	if err != nil {
 		return 0, err
 	}
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+	seeds, err := loadSeeds(filepath.Dir(executionsFile))
+	if err != nil {
+		return 0, err
+	}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), seeds: seeds, executions: executions}
 	requests := make([]request, n)
 	var lines bytes.Buffer
 	for i := range requests {
-		requests[i] = g.request(i, executions)
+		requests[i] = g.request(i)
 		line, err := json.Marshal(requests[i].asked(executions))
 		if err != nil {
 			return 0, err
 		}
 		lines.Write(append(line, '\n'))
 	}
-	answers, err := ask(oracle, &lines, n)
+	answers, err := ask(ctx, oracle, &lines, n)
 	if err != nil {
 		return 0, err
 	}
@@ -78,13 +86,21 @@ func compare(oracle, executionsFile string, n int, seed uint64, report *report, 
 	}
 	defer func() { err = errors.Join(err, report.close()) }()
 	engine := spel.New(spel.Config{})
+	labels := map[string]labels{}
+	for name, doc := range decoded {
+		if labels[name], err = labelsOf(ctx, engine, doc); err != nil {
+			return 0, err
+		}
+	}
 	for i, r := range requests {
+		if err := answers[i].replace(labels[r.execution]); err != nil {
+			return 0, err
+		}
 		if err := report.judge(engine, decoded, r, answers[i]); err != nil {
 			return 0, err
 		}
 	}
-	fmt.Printf("%d cases: %d same, %d explained, %d differ (%d values, %d errors)\n",
-		n, report.same, report.explained, report.differ, report.values, report.errors)
+	report.print()
 	return report.differ, nil
 }
 
@@ -98,8 +114,8 @@ func loadExecutions(file string) (map[string]json.RawMessage, error) {
 }
 
 // ask runs the oracle over all requests.
-func ask(oracle string, lines io.Reader, n int) ([]answer, error) {
-	cmd := exec.Command(filepath.Join(oracle, "run.sh"))
+func ask(ctx context.Context, oracle string, lines io.Reader, n int) ([]answer, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(oracle, "run.sh"))
 	cmd.Stdin, cmd.Stderr = lines, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -134,6 +150,27 @@ type answer struct {
 		Level       string `json:"level"`
 		Description string `json:"description"`
 	} `json:"summary"`
+}
+
+// replace puts the data of labels into the value.
+func (a *answer) replace(l labels) error {
+	if len(l) == 0 || a.Value == nil {
+		return nil
+	}
+	for key, name := range a.Types {
+		if own, ok := objectTypes[name]; ok {
+			a.Types[key] = own
+		}
+	}
+	d := json.NewDecoder(bytes.NewReader(a.Value))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return err
+	}
+	var err error
+	a.Value, err = json.Marshal(l.in(v))
+	return err
 }
 
 // expect is the answer in the form of a case.
@@ -188,10 +225,12 @@ func isCode(s string) bool {
 
 // report counts, prints and keeps what differs.
 type report struct {
-	same, explained, differ, values, errors int
+	same, differ, values, errors int
+	explained                    map[string]int // by reason
 
-	sample int
-	file   *os.File
+	sample  int
+	verbose bool
+	file    *os.File
 }
 
 func (r *report) open(keep string) (err error) {
@@ -206,6 +245,17 @@ func (r *report) close() error {
 		return nil
 	}
 	return r.file.Close()
+}
+
+// print writes the counts.
+func (r *report) print() {
+	explained := 0
+	for _, reason := range slices.Sorted(maps.Keys(r.explained)) {
+		fmt.Printf("%6d  %s\n", r.explained[reason], reason)
+		explained += r.explained[reason]
+	}
+	fmt.Printf("%d cases: %d same, %d explained, %d differ (%d values, %d errors)\n",
+		r.same+explained+r.differ, r.same, explained, r.differ, r.values, r.errors)
 }
 
 func (r *report) judge(engine *spel.Engine, executions map[string]any, q request, a answer) error {
@@ -229,12 +279,17 @@ func (r *report) judge(engine *spel.Engine, executions map[string]any, q request
 			return r.write(line)
 		}
 		return nil
-	case explained(q, a, got):
-		r.explained++
+	}
+	d := difference{q, a, got}
+	reason := explain(d)
+	if reason == "" || r.verbose {
+		fmt.Printf("%s %.300s\n\twant %s %.200s %s %.300s\n\tgot  %.300s\n", reason, q.text(), a.Type, a.Value, a.Error, fmt.Sprint(a.Summary), got)
+	}
+	if reason != "" {
+		r.explained[reason]++
 		return nil
 	}
 	r.differ++
-	fmt.Printf("%.300s\n\twant %s %.200s %s %.300s\n\tgot  %.300s\n", q.text(), a.Type, a.Value, a.Error, fmt.Sprint(a.Summary), got)
 	return r.write(line)
 }
 

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// difference is a case where package spel and the oracle do not agree.
+type difference struct {
+	request
+	answer
+	got string // what package spel gave, as the conformance check says it
+}
+
+// gave reports whether package spel's answer holds one of the texts.
+func (d difference) gave(parts ...string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(d.got, p) })
+}
+
+// threw reports whether the oracle answered with one of the errors, by name or,
+// in a summary, by number.
+func (d difference) threw(codes ...string) bool {
+	return slices.ContainsFunc(codes, func(c string) bool {
+		return d.Error == c || strings.HasPrefix(c, "EL") && strings.Contains(fmt.Sprint(d.Summary), c)
+	})
+}
+
+// failed reports whether the oracle answered with any error.
+func (d difference) failed() bool { return d.Error != "" || len(d.Summary) > 0 }
+
+func (d difference) has(parts ...string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(d.input, p) })
+}
+
+// explanation is a known difference between the oracle's Spring 4.3 and the
+// Spring 6.2 that Spinnaker uses, or between Java and this package.
+type explanation struct {
+	reason string
+	covers func(d difference) bool
+}
+
+// explanations are tried in this order; each asks for the traces of its reason
+// in the input and in both answers.
+var explanations = []explanation{
+	{"4.3: characters outside ASCII and those of no token", func(d difference) bool {
+		return d.threw("IllegalStateException") && (d.gave("UNSUPPORTED_CHARACTER") || foreign.MatchString(d.input))
+	}},
+	{"4.3: no index behind a dot (a.[0], a?.[0])", func(d difference) bool {
+		return dottedIndex.MatchString(d.input) && d.threw("UNEXPECTED_DATA_AFTER_DOT", "EL1049E")
+	}},
+	{"4.3: evaluates the index of null, and the right side of null matches", func(d difference) bool {
+		return d.failed() && d.gave("CANNOT_INDEX_INTO_NULL_VALUE", "EL1012E", "INVALID_FIRST_OPERAND", "EL1037E")
+	}},
+	{"4.3: an index may be null", func(d difference) bool { return d.gave("the index is null") }},
+	{"4.3: an array's index beyond its end is a plain exception", func(d difference) bool {
+		return d.threw("ArrayIndexOutOfBoundsException") && d.gave("ARRAY_INDEX_OUT_OF_BOUNDS", "EL1024E")
+	}},
+	{"4.3: no limits of repetition, concatenation, patterns, arrays, operations", func(d difference) bool {
+		return d.gave("MAX_", "NEGATIVE_REPEATED", "EL1075E", "EL1076E", "EL1077E", "EL1078E", "EL1081E", "EL1085E")
+	}},
+	{"limits of this package: nesting and size of values", func(d difference) bool {
+		return d.gave("NESTING_TOO_DEEP", "RESULT_TOO_LARGE") || d.threw("OutOfMemoryError", "StackOverflowError")
+	}},
+	{"4.3: a missing operand is a null pointer, or noticed later", func(d difference) bool {
+		if d.Phase == "parse" && d.threw("NullPointerException") {
+			return true
+		}
+		if strings.Contains(fmt.Sprint(d.Summary), "SpelNodeImpl") {
+			return true
+		}
+		return d.gave("MISSING_SELECTION", "OOD", "EL1044E", "EL1071E") && d.threw("OOD", "EL1044E", "MORE_INPUT", "UNEXPECTED_DATA_AFTER_DOT",
+			"LEFT_OPERAND_PROBLEM", "RIGHT_OPERAND_PROBLEM", "RUN_OUT_OF_ARGUMENTS", "NOT_EXPECTED_TOKEN")
+	}},
+	{"4.3: the other quote is reduced too", func(d difference) bool {
+		return d.has("'") && d.has(`""`) || d.has(`"`) && d.has("''")
+	}},
+	{"4.3: an array is one argument of a variable number", func(d difference) bool {
+		return d.has("format(", "join(", "formatted(") && d.threw("EXCEPTION_DURING_METHOD_INVOCATION", "EL1029E", "MissingFormatArgumentException", "IllegalFormatConversionException")
+	}},
+	{"Java: overloads that are ambiguous after conversion are an error", func(d difference) bool {
+		return d.threw("PROBLEM_LOCATING_METHOD", "EL1031E")
+	}},
+	{"here: look-behinds over repeated choices, which Java refuses", func(d difference) bool {
+		return d.has("(?<=", "(?<!") && d.threw("PatternSyntaxException", "INVALID_PATTERN", "EL1018E")
+	}},
+	{"here: String has no constructors with a high byte", func(d difference) bool {
+		return d.has("new String(") && d.threw("CONSTRUCTOR_INVOCATION_PROBLEM", "EL1003E")
+	}},
+	{"here: no java.time.Month", func(d difference) bool {
+		return d.has("LocalDate).of(", "LocalDateTime).of(") && d.gave("METHOD_NOT_FOUND")
+	}},
+	{"Java: the class of an array of lists or maps is an implementation's", func(d difference) bool { return implementation.MatchString(d.Type) }},
+	{"here: nothing changes a value", func(d difference) bool { return d.has(mutators...) && d.gave("METHOD_NOT_FOUND", "EL1004E") }},
+	{"here: java.util.Date has the Gregorian calendar before 1582 too", func(d difference) bool {
+		return d.has("util.Date", "SimpleDateFormat") && farPast.MatchString(d.input)
+	}},
+	{"here: half of a surrogate pair is U+FFFD", func(d difference) bool { return strings.Contains(fmt.Sprint(plain(d.Value)), "\ufffd") }},
+	{"the oracle: #doNotEval's mark has no text and no type of its own", func(d difference) bool { return d.has("#doNotEval") }},
+	{"Java: the text or hash of an object without one of its own is its identity", func(d difference) bool {
+		return identity.Match(d.Value) || identity.MatchString(d.Type) || identity.MatchString(d.TextError) || identityHash.MatchString(d.input)
+	}},
+	{"the oracle: its JSON mapper knows neither Orca's objects nor java.time", func(d difference) bool {
+		return d.has("#toJson(") && (d.kind == "document" || d.has("java.time"))
+	}},
+	{"Java: a function's name without parentheses is an object", func(d difference) bool {
+		return functionName.MatchString(d.input)
+	}},
+	{"4.3: remembers how it read the element before", func(d difference) bool {
+		return d.strict && d.has("[") && d.gave("EXCEPTION_DURING_PROPERTY_READ", "EL1021E")
+	}},
+	{"Orca: the inserted argument shows in plain text and in the summary", func(d difference) bool {
+		return d.gave("#root.execution") || strings.Contains(string(d.Value), "#root.execution")
+	}},
+	{"Java: the last digit of transcendental functions, and JDK 17's of reals", lastDigit},
+}
+
+// explain names the known reason for a difference, "" if there is none.
+func explain(d difference) string {
+	for _, e := range explanations {
+		if e.covers(d) {
+			return e.reason
+		}
+	}
+	return ""
+}
+
+var (
+	// identity is how Java shows arrays and objects without a text form.
+	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$`)
+	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new int|new String|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
+	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
+	dottedIndex    = regexp.MustCompile(`\.\s*\[`)
+	foreign        = regexp.MustCompile(`[^\x00-\x7f]`)
+	implementation = regexp.MustCompile(`^\w+(List|Map)\[\]`)
+	farPast        = regexp.MustCompile(`\d{14}|2147483647|Long|yyyy.*parse`)
+	// real is a real number in a text.
+	real = regexp.MustCompile(`-?\d+\.\d+(E-?\d+)?`)
+)
+
+// mutators are the calls that change a list, a map or a date in Java.
+var mutators = []string{".add(", ".addAll(", ".remove(", ".removeAll(", ".retainAll(", ".clear(", ".put(", ".putAll(", ".setTime(", ".setSeed("}
+
+// plain is decoded JSON.
+func plain(text json.RawMessage) any {
+	var v any
+	if json.Unmarshal(text, &v) != nil {
+		return nil
+	}
+	return v
+}
+
+// lastDigit reports whether two results are the same but for the last digits
+// of real numbers.
+func lastDigit(d difference) bool {
+	want := string(d.Value)
+	if text, ok := plain(d.Value).(string); ok {
+		want = strings.Trim(strconv.Quote(text), `"`)
+	}
+	wanted, found := real.FindAllString(want, -1), real.FindAllString(d.got, -1)
+	if len(wanted) == 0 || len(wanted) > len(found) || !strings.Contains(real.ReplaceAllString(d.got, "R"), real.ReplaceAllString(want, "R")) {
+		return false
+	}
+	for i := range wanted {
+		x, err1 := strconv.ParseFloat(wanted[i], 64)
+		y, err2 := strconv.ParseFloat(found[i], 64)
+		if err1 != nil || err2 != nil || math.Abs(x-y) > 1e-6*math.Abs(x) {
+			return false
+		}
+	}
+	return true
+}
