@@ -1,5 +1,7 @@
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.*;
@@ -66,19 +68,23 @@ public final class BenchSpel {
     return context;
   }
 
-  /** Nanoseconds for one run: the best of several rounds, after two seconds of warming up. */
+  /**
+   * Nanoseconds of the processor for one run, those of the compiler and the collector left out: the best of several
+   * rounds, after two seconds of warming up.
+   */
   private static double time(Runnable run) {
-    long end = System.nanoTime() + 2_000_000_000L;
-    while (System.nanoTime() < end) run.run();
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long end = threads.getCurrentThreadCpuTime() + 2_000_000_000L;
+    while (threads.getCurrentThreadCpuTime() < end) run.run();
     double best = Double.MAX_VALUE;
     for (int round = 0; round < 5; round++) {
       int n = 0;
-      long start = System.nanoTime();
+      long start = threads.getCurrentThreadCpuTime();
       long now = start;
       while (now - start < 200_000_000L) {
         for (int i = 0; i < 100; i++) run.run();
         n += 100;
-        now = System.nanoTime();
+        now = threads.getCurrentThreadCpuTime();
       }
       best = Math.min(best, (double) (now - start) / n);
     }
