@@ -174,8 +174,8 @@ func (w *walker) key(key string, parent any) (evaluated string, changed bool) {
 // text evaluates a string to data for the caller.
 func (w *walker) text(source string, parent any) any {
 	v := w.evaluate(source, parent)
-	if s, ok := v.(string); ok {
-		return s
+	if _, ok := v.(string); ok {
+		return v
 	}
 	plain, err := w.export(v)
 	if err != nil {

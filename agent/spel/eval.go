@@ -41,6 +41,10 @@ func (n *refusedNode) eval(*state, any) (any, error) {
 func (n *literalNode) eval(*state, any) (any, error) { return n.value, nil }
 
 func (n *chainNode) eval(s *state, active any) (any, error) {
+	if v, ok := n.path.walk(active, s.engine.limits.Operations-s.ops); ok {
+		s.ops += len(n.path)
+		return v, nil
+	}
 	var before any
 	value := active
 	for i, step := range n.steps {

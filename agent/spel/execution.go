@@ -205,6 +205,13 @@ func (s *Stage) enclosing(seen map[string]bool) []*Stage {
 
 // field, child, text and list read JSON data of the caller.
 func field(m any, key string) any {
+	switch m := m.(type) {
+	case map[string]any:
+		return normal(m[key])
+	case *Map:
+		v, _ := m.Get(key)
+		return normal(v)
+	}
 	v, _ := mapGet(m, key)
 	return v
 }

@@ -66,6 +66,11 @@ func (e *Engine) Eval(ctx context.Context, text string, env *Env) (Value, error)
 }
 
 func (x *Expr) eval(ctx context.Context, env *Env) (v any, err error) {
+	if chain, ok := x.tree.(*chainNode); ok {
+		if v, ok := chain.path.walk(env.resolved(), x.engine.limits.Operations); ok {
+			return v, nil
+		}
+	}
 	s := x.engine.states.Get().(*state)
 	*s = state{ctx: ctx, engine: x.engine, env: env, text: x.text, root: env.resolved()}
 	s.scope = s.root

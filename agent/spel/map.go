@@ -28,7 +28,12 @@ func NewMap(n int) *Map {
 func (m *Map) Len() int { return len(m.keys) }
 
 // Get returns the value of a string key.
-func (m *Map) Get(key string) (any, bool) { return m.lookup(key) }
+func (m *Map) Get(key string) (any, bool) {
+	if i := m.findName(key); i >= 0 {
+		return m.values[i], true
+	}
+	return nil, false
+}
 
 // Set adds an entry, or replaces the value of an existing one in its place.
 func (m *Map) Set(key string, value any) { m.put(key, value) }
@@ -52,23 +57,26 @@ func (m *Map) lookup(key any) (any, bool) {
 }
 
 func (m *Map) find(key any) int {
-	name, isString := key.(string)
-	switch {
-	case isString && m.index != nil:
+	if name, ok := key.(string); ok {
+		return m.findName(name)
+	}
+	for i, k := range m.keys {
+		if javaEquals(normal(k), key) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (m *Map) findName(name string) int {
+	if m.index != nil {
 		if i, ok := m.index[name]; ok {
 			return i
 		}
 		return -1
-	case isString:
-		for i, k := range m.keys {
-			if k, ok := k.(string); ok && k == name {
-				return i
-			}
-		}
-		return -1
 	}
 	for i, k := range m.keys {
-		if javaEquals(normal(k), key) {
+		if k, ok := k.(string); ok && k == name {
 			return i
 		}
 	}

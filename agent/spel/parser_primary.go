@@ -26,7 +26,7 @@ func (p *parser) primary() (node, *Error) {
 	if start == nil || len(steps) == 1 {
 		return start, nil
 	}
-	return &chainNode{at(start.position()), steps}, nil
+	return &chainNode{at(start.position()), steps, pathOf(steps)}, nil
 }
 
 // step := ("."|"?.") (name [args] | "#"name [args] | projection | selection | index) | index

@@ -162,7 +162,7 @@ func (e *Engine) whyNull(ctx context.Context, text string, env *Env) string {
 	}
 	value := env.resolved()
 	for i, step := range steps {
-		prefix := &Expr{engine: e, text: text, tree: &chainNode{at(x.tree.position()), steps[:i+1]}}
+		prefix := &Expr{engine: e, text: text, tree: &chainNode{at: at(x.tree.position()), steps: steps[:i+1]}}
 		next, err := prefix.eval(ctx, env)
 		if err != nil {
 			break

@@ -60,6 +60,7 @@ type (
 	chainNode struct {
 		at
 		steps []node
+		path  path // if all steps are keys
 	}
 	// variableNode is #name.
 	variableNode struct {

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -68,16 +67,14 @@ func compare(ctx context.Context, oracle, executionsFile string, n int, seed uin
 	}
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), seeds: seeds, executions: executions}
 	requests := make([]request, n)
-	var lines bytes.Buffer
+	lines := make([][]byte, n)
 	for i := range requests {
 		requests[i] = g.request(i)
-		line, err := json.Marshal(requests[i].asked(executions))
-		if err != nil {
+		if lines[i], err = json.Marshal(requests[i].asked(executions)); err != nil {
 			return 0, err
 		}
-		lines.Write(append(line, '\n'))
 	}
-	answers, err := ask(ctx, oracle, &lines, n)
+	answers, err := ask(ctx, oracle, lines)
 	if err != nil {
 		return 0, err
 	}
@@ -113,15 +110,41 @@ func loadExecutions(file string) (map[string]json.RawMessage, error) {
 	return all, json.Unmarshal(text, &all)
 }
 
-// ask runs the oracle over all requests.
-func ask(ctx context.Context, oracle string, lines io.Reader, n int) ([]answer, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(oracle, "run.sh"))
-	cmd.Stdin, cmd.Stderr = lines, os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("run the oracle: %w", err)
+// batch is how many requests one process of the oracle answers.
+const batch = 4000
+
+// ask runs the oracle over all requests, given as lines of JSON.
+func ask(ctx context.Context, oracle string, lines [][]byte) ([]answer, error) {
+	var all []answer
+	for part := range slices.Chunk(lines, batch) {
+		answers, err := askBatch(ctx, oracle, part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, answers...)
 	}
-	answers := make([]answer, 0, n)
+	return all, nil
+}
+
+// askBatch asks one process. A value can be too large for the JVM, which then
+// ends: such a request is found by halving.
+func askBatch(ctx context.Context, oracle string, lines [][]byte) ([]answer, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(oracle, "run.sh"))
+	var complaint bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(bytes.Join(lines, []byte("\n"))), &complaint
+	out, err := cmd.Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && bytes.Contains(complaint.Bytes(), []byte("OutOfMemoryError")) {
+		if len(lines) == 1 {
+			return []answer{{Error: "OutOfMemoryError", Phase: "eval"}}, nil
+		}
+		first, err1 := askBatch(ctx, oracle, lines[:len(lines)/2])
+		second, err2 := askBatch(ctx, oracle, lines[len(lines)/2:])
+		return append(first, second...), errors.Join(err1, err2)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run the oracle: %w: %s", err, complaint.String())
+	}
+	answers := make([]answer, 0, len(lines))
 	for line := range bytes.Lines(out) {
 		var a answer
 		if err := json.Unmarshal(line, &a); err != nil {
@@ -129,8 +152,8 @@ func ask(ctx context.Context, oracle string, lines io.Reader, n int) ([]answer, 
 		}
 		answers = append(answers, a)
 	}
-	if len(answers) != n {
-		return nil, fmt.Errorf("the oracle gave %d answers to %d requests", len(answers), n)
+	if len(answers) != len(lines) {
+		return nil, fmt.Errorf("the oracle gave %d answers to %d requests", len(answers), len(lines))
 	}
 	return answers, nil
 }
