@@ -45,6 +45,8 @@ func commands() map[string]command {
 		// until APPLICATION STATUS: the newest execution has that status.
 		// until decided JOB BUILD: the agent has decided on that build.
 		"until": untilCommand,
+		// event JOB BUILD: the id of a build's event to EVENT.
+		"event": eventCommand,
 		// signal TERM: to the command in the background.
 		"signal": signalCommand,
 	}
@@ -140,14 +142,30 @@ func latestCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
+// eventsOf reads the event of a build.
+func eventsOf(ctx context.Context, c *client.Client, job, build string) (events []echo.Event, err error) {
+	err = c.Get(ctx, "/gennaker/events?"+url.Values{"type": {"build"}, "source": {"ci"}, "name": {job}, "number": {build}}.Encode(), &events)
+	return events, err
+}
+
+func eventCommand(ts *testscript.TestScript, _ bool, args []string) {
+	c := connect(ts)
+	defer c.Close()
+	events, err := eventsOf(context.Background(), c, args[0], args[1])
+	ts.Check(err)
+	if len(events) != 1 {
+		ts.Fatalf("build %s of %s has %d events", args[1], args[0], len(events))
+	}
+	ts.Setenv("EVENT", events[0].ID)
+}
+
 func untilCommand(ts *testscript.TestScript, _ bool, args []string) {
 	c := connect(ts)
 	defer c.Close()
 	if args[0] == "decided" {
-		path := "/gennaker/events?" + url.Values{"type": {"build"}, "source": {"ci"}, "name": {args[1]}, "number": {args[2]}}.Encode()
 		ts.Check(until("build "+args[2]+" is decided", func(ctx context.Context) (bool, error) {
-			var events []echo.Event
-			if err := c.Get(ctx, path, &events); err != nil || len(events) == 0 {
+			events, err := eventsOf(ctx, c, args[1], args[2])
+			if err != nil || len(events) == 0 {
 				return false, err
 			}
 			for _, verdict := range events[0].Verdicts {

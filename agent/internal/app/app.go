@@ -17,6 +17,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/catalog"
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/feed"
+	"github.com/gennaker/gennaker/agent/internal/feed/cron"
 	"github.com/gennaker/gennaker/agent/internal/fetch"
 	"github.com/gennaker/gennaker/agent/internal/fetch/image"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
@@ -58,6 +59,7 @@ type agent struct {
 	traces   *telemetry.Traces
 	webhooks *webhook.Set
 	feeds    *feed.Feeds
+	crons    *cron.Feed
 	server   *server.Server
 
 	// closers give back what New took, last first.
@@ -120,6 +122,7 @@ func (a *agent) build(ctx context.Context) error {
 	if err := a.buildFeeds(incarnation.ID); err != nil {
 		return err
 	}
+	a.crons = a.newCrons(incarnation.ID)
 	a.access = access.NewTokens(a.config.Server.Tokens)
 	return a.buildServer()
 }
@@ -223,6 +226,7 @@ func (a *agent) run(ctx context.Context, stdout io.Writer) error {
 	group.Go(func() error { return a.inbox.Run(ctx) })
 	group.Go(func() error { return a.masters.Run(ctx) })
 	group.Go(func() error { return a.feeds.Run(ctx) })
+	group.Go(func() error { return a.crons.Run(ctx) })
 	group.Go(func() error {
 		return upkeep.New(upkeep.Options{Store: a.store, Retention: a.config.Store.Retention, Log: a.log}).Run(ctx)
 	})

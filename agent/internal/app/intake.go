@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/internal/feed/cron"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
@@ -15,6 +16,16 @@ import (
 	"github.com/gennaker/gennaker/api/echo"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
+
+// newCrons makes the feed of the times of cron triggers.
+func (a *agent) newCrons(incarnation string) *cron.Feed {
+	o := cron.Options{Store: a.store, Crons: a.catalog.Crons, Zone: a.config.Scheduler.Cron.Timezone, Incarnation: incarnation,
+		Accept: a.accept, PassOver: a.inbox.PassOver, Accepted: a.inbox.Wake, Log: a.log}
+	if a.config.Scheduler.CompensationJob.Enabled {
+		o.MakeUp = time.Duration(a.config.Scheduler.CompensationJob.Window)
+	}
+	return cron.New(o)
+}
 
 // intake is the inbox as Echo's handlers see it.
 type intake struct{ *agent }

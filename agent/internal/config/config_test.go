@@ -71,6 +71,12 @@ func TestGood(t *testing.T) {
 	if got := c.Server.Tokens[0].Secret.Reveal(); got != "secret-from-a-file" {
 		t.Errorf("token is %q, want the file's content without its line break", got)
 	}
+	if got := c.Webhooks.Sources[0].Secret.Reveal(); got != "secret-from-a-file" {
+		t.Errorf("the secret of a source is %q", got)
+	}
+	if got := c.Scheduler; got.Cron.Timezone != "Europe/Berlin" || !got.CompensationJob.Enabled || got.CompensationJob.Window.Or(0) != 10*time.Minute {
+		t.Errorf("scheduler: %+v", got)
+	}
 	if !c.Server.TLS.Proxy {
 		t.Error("tls: proxy was not understood")
 	}

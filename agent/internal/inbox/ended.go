@@ -28,7 +28,7 @@ func (i *Inbox) Ended(tx store.Tx, ex *spinnaker.Execution) error {
 	if len(armed) == 0 && len(off) == 0 {
 		return nil
 	}
-	// A restart begins at a new time, and ends anew.
-	_, err = i.AcceptIn(tx, event, fmt.Sprintf("pipeline\x00%s\x00%d", ex.ID, ex.StartTime))
+	// One that is restarted ends anew.
+	_, err = i.AcceptIn(tx, event, fmt.Sprintf("pipeline\x00%s\x00%d", ex.ID, ex.EndTime))
 	return err
 }

@@ -60,16 +60,24 @@ func (i *Inbox) ExplainAll(ctx context.Context, query store.EventQuery, number i
 }
 
 func explain(r store.Reader, row store.Event) (Explained, error) {
+	out, err := known(row)
+	if err != nil {
+		return out, err
+	}
+	out.Verdicts, err = r.Verdicts(store.VerdictQuery{EventID: row.ID})
+	return out, err
+}
+
+// known is an event yet without verdicts.
+func known(row store.Event) (Explained, error) {
 	out := Explained{Event: row}
-	if row.Type == trigger.Build {
-		event, err := decodeEvent(row.Body)
-		if err != nil {
-			return out, err
-		}
+	if row.Type != trigger.Build {
+		return out, nil
+	}
+	event, err := decodeEvent(row.Body)
+	if err == nil {
 		out.Number = event.Build.Number
 	}
-	verdicts, err := r.Verdicts(store.VerdictQuery{EventID: row.ID})
-	out.Verdicts = verdicts
 	return out, err
 }
 
@@ -85,12 +93,16 @@ func (i *Inbox) ExplainPipeline(ctx context.Context, pipelineConfigID string, li
 		for _, verdict := range verdicts {
 			at, seen := places[verdict.EventID]
 			if !seen {
-				event, err := r.Event(verdict.EventID)
+				row, err := r.Event(verdict.EventID)
+				if err != nil {
+					return err
+				}
+				explained, err := known(row)
 				if err != nil {
 					return err
 				}
 				at, places[verdict.EventID] = len(out), len(out)
-				out = append(out, Explained{Event: event})
+				out = append(out, explained)
 			}
 			out[at].Verdicts = append(out[at].Verdicts, verdict)
 		}
