@@ -115,7 +115,9 @@ type API struct {
 	Logs        Logs
 	Builds      Builds
 	Accounts    Accounts
-	Version     string
+	// PreconfiguredWebhooks are the stage types that are webhooks of the configuration, as Deck reads them.
+	PreconfiguredWebhooks []map[string]any
+	Version               string
 	// User names the caller of a request; "" is one who has not signed in.
 	User func(*gin.Context) string
 }

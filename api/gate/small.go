@@ -18,7 +18,6 @@ var fixed = map[string]any{
 	"/plugins/deck/plugin-manifest.json":     []any{},
 	"/notifications/metadata":                []any{},
 	"/notifications/application/:app":        object{},
-	"/webhooks/preconfigured":                []any{},
 	"/jobs/preconfigured":                    []any{},
 	"/gcb/accounts":                          []any{},
 	"/codebuild/accounts":                    []any{},
@@ -81,6 +80,7 @@ func (a *API) registerSmall(r gin.IRouter) {
 	r.GET("/credentials/:name", ok(a.credential))
 	r.GET("/artifacts/credentials", ok(a.artifactCredentials))
 	r.GET("/search", ok(a.searchNothing))
+	r.GET("/webhooks/preconfigured", ok(a.preconfiguredWebhooks))
 	r.GET("/projects/:id", notFound("Project not found (id: %s)"))
 	r.GET("/v2/pipelineTemplates/:id", notFound("Pipeline template not found (id: %s)"))
 	r.GET("/applications/:app/strategyConfigs/:id", notFound("Strategy not found (id: %s)"))
@@ -127,6 +127,13 @@ func (a *API) credential(c *gin.Context) (any, error) {
 
 func (a *API) artifactCredentials(*gin.Context) (any, error) {
 	return a.Accounts.ArtifactCredentials(), nil
+}
+
+// preconfiguredWebhooks lists the stage types that are webhooks of the configuration.
+//
+// Source: spinnaker/spinnaker orca/orca-web controllers/PreconfiguredWebhookController.groovy.
+func (a *API) preconfiguredWebhooks(*gin.Context) (any, error) {
+	return append([]object{}, a.PreconfiguredWebhooks...), nil
 }
 
 // searchNothing answers a search of infrastructure, of which this server keeps none: one empty page.

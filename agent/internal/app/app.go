@@ -166,6 +166,11 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 		stage.EvaluateVariables(), stage.ExecutionWindow(zone), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(),
 		stage.EvaluateArtifacts()}
 	definitions = append(definitions, stage.Jobs(a.catalog)...)
+	webhooks, err := stage.Webhooks(a.config.Webhook)
+	if err != nil {
+		return err
+	}
+	definitions = append(definitions, webhooks...)
 	if a.stages, err = stage.NewSet(definitions...); err != nil {
 		return err
 	}
@@ -185,7 +190,7 @@ func (a *agent) buildServer() (err error) {
 		Ready: a.store.Ping, Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) }, Absent: gate.Absent, Metrics: a.metrics(), Log: a.log,
 		Routes: []server.Routes{
 			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Expressions: expressions{executions{a}},
-				Logs:   stageLogs{a.store},
+				Logs: stageLogs{a.store}, PreconfiguredWebhooks: describeWebhooks(a.config.Webhook.Preconfigured),
 				Builds: builds{a}, Accounts: a.accounts, Version: a.version, User: server.User},
 			&echo.API{Intake: intake{a}, User: server.User},
 			&igor.API{Builds: builds{a}, User: server.User},

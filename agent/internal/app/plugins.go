@@ -103,8 +103,11 @@ func (p plugins) Run(ctx context.Context, in *stagev1.RunRequest) (*stagev1.RunR
 type stageValidator struct{ *agent }
 
 func (v stageValidator) ValidateStage(ctx context.Context, stageType string, stageConfig map[string]any) (known bool, findings []string) {
-	if _, ours := v.stages.Lookup(stageType); ours {
-		return true, nil
+	if definition, ours := v.stages.Lookup(stageType); ours {
+		if definition.Validate != nil {
+			findings = definition.Validate(stageConfig)
+		}
+		return true, findings
 	}
 	if _, ok := v.plugins.Lookup(stageType); !ok {
 		return false, nil

@@ -21,6 +21,7 @@ type Config struct {
 	Runner         Runner               `yaml:"runner"`
 	Tasks          Tasks                `yaml:"tasks"`
 	Traces         Traces               `yaml:"traces"`
+	Webhook        Webhook              `yaml:"webhook"`
 }
 
 // Server is where and how the API is served.
@@ -300,6 +301,7 @@ func Default() Config {
 		Tasks:  Tasks{ExecutionWindow{Timezone: "America/Los_Angeles"}},
 		Scheduler: Scheduler{Cron: Cron{Timezone: "America/Los_Angeles"},
 			CompensationJob: CompensationJob{Window: Duration(10 * time.Minute)}},
+		Webhook: Webhook{MaxResponseBytes: 1 << 20},
 	}
 }
 

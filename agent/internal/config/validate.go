@@ -34,6 +34,7 @@ func (c Config) Validate() error {
 	errs = append(errs, unique("dockerRegistry.accounts", c.DockerRegistry.Accounts, func(a Registry) string { return a.Name })...)
 	errs = append(errs, unique("ecr.accounts", c.ECR.Accounts, func(a ECR) string { return a.Name })...)
 	errs = append(errs, c.validateWatched()...)
+	errs = append(errs, c.Webhook.validate()...)
 	errs = append(errs, unique("plugins.plugins", c.Plugins.Plugins, func(p Plugin) string { return p.Name })...)
 	for i, plugin := range c.Plugins.Plugins {
 		errs = append(errs, plugin.validate(fmt.Sprintf("plugins.plugins[%d]", i))...)
@@ -257,19 +258,24 @@ func signing(path string, secret Secret) []error {
 
 // unique checks that every item of a list has a name and no two have the same.
 func unique[T any](path string, items []T, name func(T) string) []error {
+	return uniqueBy("name", path, items, name)
+}
+
+// uniqueBy is unique for a key other than name.
+func uniqueBy[T any](key, path string, items []T, value func(T) string) []error {
 	var errs []error
 	first := map[string]int{}
 	for i, item := range items {
-		key := name(item)
-		if strings.TrimSpace(key) == "" {
-			errs = append(errs, fmt.Errorf("%s[%d].name: is missing", path, i))
+		found := value(item)
+		if strings.TrimSpace(found) == "" {
+			errs = append(errs, fmt.Errorf("%s[%d].%s: is missing", path, i, key))
 			continue
 		}
-		if earlier, taken := first[key]; taken {
-			errs = append(errs, fmt.Errorf("%s[%d].name: %q is the name of %s[%d] already", path, i, key, path, earlier))
+		if earlier, taken := first[found]; taken {
+			errs = append(errs, fmt.Errorf("%s[%d].%s: %q is the %s of %s[%d] already", path, i, key, found, key, path, earlier))
 			continue
 		}
-		first[key] = i
+		first[found] = i
 	}
 	return errs
 }

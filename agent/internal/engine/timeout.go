@@ -10,10 +10,10 @@ import (
 // timeoutKey is the option of a stage that says how long it may take, in milliseconds.
 const timeoutKey = "stageTimeoutMs"
 
-// setDeadline gives a stage that is in its own steps its time-out, once: the pipeline's stageTimeoutMs, else the
-// type's own.
+// setDeadline gives a stage that is in its own steps its time-out: the pipeline's stageTimeoutMs, else the type's own,
+// which may differ from task to task. Without either, the one it has stays.
 func (w *Work) setDeadline(stage *spinnaker.Stage, ofType time.Duration) {
-	if w.Part != PartMain || !w.Deadline.IsZero() || w.Began.IsZero() {
+	if w.Part != PartMain || w.Began.IsZero() {
 		return
 	}
 	limit, said := Span(stage.Context[timeoutKey], time.Millisecond)

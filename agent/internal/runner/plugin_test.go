@@ -289,7 +289,7 @@ func TestUnknownType(t *testing.T) {
 	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"bogus","continuePipeline":true}]}`), nil))
 	expect(t, "statuses", statuses(ex), "TERMINAL 1=TERMINAL")
 	expect(t, "failure", failures(ex, "1"), "No StageDefinitionBuilder implementation for bogus(alias: null) found "+
-		"(knownTypes: checkPreconditions,evaluateArtifacts,evaluateVariables,findArtifactFromExecution,manualJudgment,monitorPipeline,pipeline,wait,work)"+
+		"(knownTypes: checkPreconditions,evaluateArtifacts,evaluateVariables,findArtifactFromExecution,manualJudgment,monitorPipeline,pipeline,wait,webhook,work)"+
 		`|No plugin provides the stage type "bogus". Install one that does, or correct the stage's type.`)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/stage"
@@ -91,8 +92,12 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 	if p.types == nil {
 		p.types = map[string]runner.StageType{"work": {}}
 	}
-	stages, err := stage.NewSet(stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(), stage.EvaluateVariables(),
-		stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(), stage.EvaluateArtifacts())
+	webhooks, err := stage.Webhooks(config.Webhook{AllowedHosts: []string{"127.0.0.1"}, MaxResponseBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages, err := stage.NewSet(append(webhooks, stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(),
+		stage.EvaluateVariables(), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(), stage.EvaluateArtifacts())...)
 	if err != nil {
 		t.Fatal(err)
 	}

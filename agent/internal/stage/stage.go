@@ -47,20 +47,29 @@ type Definition struct {
 	Tasks []string
 	// Own names the members of the context whose expressions the stage evaluates itself.
 	Own []string
-	// Timeout is how long a stage of this type may take when the pipeline does not say; zero means no limit.
+	// Timeout is how long a stage of this type may take when the pipeline does not say; zero means no limit. A result
+	// that has one of its own replaces it.
 	Timeout time.Duration
-	// Run performs a step. It changes nothing, so it may run outside the transaction: it does when the stage's
+	// Validate says what is wrong with a configuration that is saved, each text with the field it is about; nil when there
+	// is nothing to check.
+	Validate func(config map[string]any) []string
+	// Outside: the steps reach something outside the agent, so that neither Run nor Cancel is inside the transaction.
+	Outside bool
+	// Run performs a step. It changes nothing in the store, so it may run outside the transaction: it does when the stage's
 	// expressions ask for something outside. Then the context has no Tx.
 	Run func(context.Context, Context) engine.Result
 	// Change performs a step that changes the store, always inside the transaction, in place of Run. An error undoes the
 	// transaction; it is tried again later.
 	Change func(context.Context, Context) (engine.Result, error)
-	// Cancel cleans up, always inside the transaction; nil when there is nothing to clean up.
+	// Cancel cleans up, inside the transaction unless the type is Outside; nil when there is nothing to clean up.
 	Cancel func(context.Context, Context) (engine.Result, error)
 }
 
 // Inside says whether a step of the stage has to run inside the transaction, or may.
 func (d Definition) Inside(s *spinnaker.Stage, phase engine.Phase) bool {
+	if d.Outside {
+		return false
+	}
 	return d.Change != nil || phase == engine.PhaseCancel || !engine.AsksOutside(s.Context)
 }
 
@@ -112,15 +121,18 @@ func (d Definition) Perform(ctx context.Context, step Step) (engine.Result, erro
 		Now: step.Now, Tx: step.Tx, Start: step.Start, Expressions: step.Expressions,
 		Env: func() *spel.Env { return engine.Env(step.Execution.Execution, step.Stage) },
 	}
-	if step.Phase == engine.PhaseCancel {
-		if d.Cancel == nil {
-			return engine.Result{Status: spinnaker.Canceled}, nil
-		}
+	if step.Phase == engine.PhaseCancel && d.Cancel == nil {
+		return engine.Result{Status: spinnaker.Canceled}, nil
+	}
+	if step.Phase == engine.PhaseCancel && !d.Outside {
 		return d.Cancel(ctx, c)
 	}
 	evaluation := engine.EvaluateContext(ctx, step.Expressions, step.Execution, step.Stage, d.Own)
 	if evaluation.Context != nil {
 		c.Config = evaluation.Context
+	}
+	if step.Phase == engine.PhaseCancel {
+		return d.Cancel(ctx, c)
 	}
 	var result engine.Result
 	var err error
@@ -129,7 +141,9 @@ func (d Definition) Perform(ctx context.Context, step Step) (engine.Result, erro
 	} else {
 		result = d.Run(ctx, c)
 	}
-	result.Timeout = d.Timeout
+	if result.Timeout == 0 {
+		result.Timeout = d.Timeout
+	}
 	result.Evaluated, result.Literals = evaluation.Context, evaluation.Literals
 	if result.Tasks == nil {
 		result.Tasks = d.tasks(result.Status)
@@ -142,6 +156,21 @@ func (d Definition) tasks(status spinnaker.Status) []spinnaker.Task {
 	tasks := make([]spinnaker.Task, len(d.Tasks))
 	for i, name := range d.Tasks {
 		tasks[i] = spinnaker.Task{Name: name, ImplementingClass: name, Status: status}
+	}
+	return tasks
+}
+
+// tasksUpTo shows tasks of which the one at a position is under way, or the last one ended, with the status of the stage.
+func tasksUpTo(names []string, at int, status spinnaker.Status) []spinnaker.Task {
+	tasks := make([]spinnaker.Task, len(names))
+	for i, name := range names {
+		tasks[i] = spinnaker.Task{Name: name, ImplementingClass: name, Status: spinnaker.NotStarted}
+		switch {
+		case i < at || status == spinnaker.Succeeded:
+			tasks[i].Status = spinnaker.Succeeded
+		case i == at:
+			tasks[i].Status = status
+		}
 	}
 	return tasks
 }

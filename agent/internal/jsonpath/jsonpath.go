@@ -1,0 +1,56 @@
+// Package jsonpath reads values out of JSON documents by JSONPath, as the library that Spinnaker uses does.
+//
+// Source: com.jayway.jsonpath.JsonPath, as spinnaker/spinnaker calls it.
+package jsonpath
+
+import (
+	"fmt"
+
+	"github.com/ohler55/ojg/jp"
+)
+
+// Path is a parsed JSONPath. One that does not begin with $ begins at the document, too.
+type Path struct {
+	text string
+	expr jp.Expr
+	// definite: the path can give one value only.
+	definite bool
+}
+
+// Parse reads a path.
+func Parse(text string) (Path, error) {
+	expr, err := jp.ParseString(text)
+	if err != nil {
+		return Path{}, fmt.Errorf("%q is no JSONPath: %w", text, err)
+	}
+	return Path{text, expr, definite(expr)}, nil
+}
+
+// String returns the path as it was written.
+func (p Path) String() string { return p.text }
+
+// Read returns the value at the path in a document of plain JSON values. A path that may give several values gives a
+// list of them, which may be empty; any other gives the value, or is not found.
+func (p Path) Read(document any) (value any, found bool) {
+	values := p.expr.Get(document)
+	switch {
+	case !p.definite && values == nil:
+		return []any{}, true
+	case !p.definite:
+		return values, true
+	case len(values) == 0:
+		return nil, false
+	default:
+		return values[0], true
+	}
+}
+
+func definite(expr jp.Expr) bool {
+	for _, fragment := range expr {
+		switch fragment.(type) {
+		case jp.Wildcard, jp.Descent, jp.Slice, jp.Union, *jp.Filter:
+			return false
+		}
+	}
+	return true
+}
