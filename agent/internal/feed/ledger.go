@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// maxAppearing is how many things an item that held nothing so far may come with. More were there already and could not
+// be seen: they are no news.
+const maxAppearing = 10
+
 // remember is how long a thing that is no longer listed stays known: a list that was incomplete for a while does not make
 // everything new.
 const remember = 30 * 24 * time.Hour
@@ -95,6 +99,9 @@ func (l *Ledger) age(listed map[string]string, now time.Time) {
 		l.changed = true
 	}
 }
+
+// Appears says that there was nothing before and is too much now to be new.
+func (l *Ledger) Appears(listed int) bool { return len(l.Known) == 0 && listed > maxAppearing }
 
 // Settle makes a thing known with what it stands for.
 func (l *Ledger) Settle(name, digest string) {

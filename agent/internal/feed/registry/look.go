@@ -26,14 +26,14 @@ func (l *look) compare(tags []image.Tag) (feed.Seen, error) {
 	for _, tag := range tags {
 		listed[tag.Name] = tag.Digest
 	}
-	empty := len(l.ledger.Known) == 0
+	appeared := l.ledger.Appears(len(listed))
 	changes := l.ledger.Compare(listed, l.Now())
 	if l.first {
 		l.record(changes)
 		l.ledger.Start()
 		return seen(l.ledger, feed.Seen{})
 	}
-	if empty && len(changes) > maxAppearing {
+	if appeared {
 		l.record(changes)
 		return seen(l.ledger, feed.Seen{Problem: fmt.Errorf("repository %s appeared with %d tags at once: they were there before "+
 			"and could not be seen, so none of them starts anything", l.repository, len(changes))})

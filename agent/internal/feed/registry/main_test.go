@@ -120,21 +120,89 @@ func (s *server) tag(t *testing.T, repository, from, to string) {
 	}
 }
 
-// rig looks at the registry as a feed does, keeping the states between looks.
-type rig struct {
+// looker looks at an account as a feed does, keeping the states between looks.
+type looker struct {
 	*testing.T
-	*server
-	account  config.Registry
 	triggers []spinnaker.Trigger
 	source   *registry.Source
 	states   map[string][]byte
-	now      time.Time
+}
+
+func newLooker(t *testing.T, triggers []spinnaker.Trigger) looker {
+	return looker{T: t, triggers: triggers, states: map[string][]byte{}}
+}
+
+// over makes a source as a new process would.
+func (l *looker) over(o registry.Options) {
+	l.Helper()
+	o.Account, o.Armed, o.Now = "hub", l.armed, func() time.Time { return time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC) }
+	var err error
+	if l.source, err = registry.New(o); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *looker) armed(_ context.Context, eventType, account string) ([]trigger.Armed, error) {
+	var armed []trigger.Armed
+	for i, t := range l.triggers {
+		if key, ok := trigger.KeyOf(t); ok && key.Type == eventType && key.Source == account {
+			armed = append(armed, trigger.Armed{Trigger: t, Name: strconv.Itoa(i)})
+		}
+	}
+	return armed, nil
+}
+
+// items are the repositories that are looked at, sorted.
+func (l *looker) items() []string {
+	l.Helper()
+	items, err := l.source.Items(l.Context())
+	if err != nil {
+		l.Fatal(err)
+	}
+	slices.Sort(items)
+	return items
+}
+
+// look looks at a repository once.
+func (l *looker) look(repository string) (feed.Seen, error) {
+	l.Helper()
+	l.items()
+	seen, err := l.source.Look(l.Context(), repository, l.states[repository])
+	if err == nil && seen.State != nil {
+		l.states[repository] = seen.State
+	}
+	return seen, err
+}
+
+// quiet has a look that finds nothing and meets no problem.
+func (l *looker) quiet(repository string) {
+	l.Helper()
+	l.finds(repository)
+}
+
+// finds has a look that announces exactly these, as "docker team/cart:1.0".
+func (l *looker) finds(repository string, want ...string) feed.Seen {
+	l.Helper()
+	seen, err := l.look(repository)
+	if err != nil || seen.Problem != nil {
+		l.Fatalf("look at %s: %v, %v", repository, err, seen.Problem)
+	}
+	if got := texts(seen); !slices.Equal(got, want) {
+		l.Errorf("found %q, want %q", got, want)
+	}
+	return seen
+}
+
+// rig looks at a registry.
+type rig struct {
+	looker
+	*server
+	account config.Registry
 }
 
 func newRig(t *testing.T, account config.Registry, triggers ...spinnaker.Trigger) *rig {
 	t.Helper()
-	r := &rig{T: t, server: newServer(t), account: account, triggers: triggers, states: map[string][]byte{},
-		now: time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC)}
+	r := &rig{looker: newLooker(t, triggers), server: newServer(t), account: account}
 	r.account.Name, r.account.Address = "hub", "http://"+r.host
 	r.restart()
 	return r
@@ -149,65 +217,11 @@ func (r *rig) restart() {
 	}
 	r.Cleanup(resolver.Close)
 	client := resolver.Registry("hub")
-	o := registry.Options{Account: "hub", Watched: r.account.Watched, Client: client, Now: func() time.Time { return r.now },
-		Chosen: r.account.RepositoriesRegex, Skip: r.account.Skip, Armed: r.armed}
+	o := registry.Options{Watched: r.account.Watched, Client: client, Chosen: r.account.RepositoriesRegex, Skip: r.account.Skip}
 	if r.account.RepositoriesRegex != "" {
 		o.Catalog = client.Catalog
 	}
-	if r.source, err = registry.New(o); err != nil {
-		r.Fatal(err)
-	}
-}
-
-func (r *rig) armed(_ context.Context, eventType, account string) ([]trigger.Armed, error) {
-	var armed []trigger.Armed
-	for i, t := range r.triggers {
-		if key, ok := trigger.KeyOf(t); ok && key.Type == eventType && key.Source == account {
-			armed = append(armed, trigger.Armed{Trigger: t, Name: strconv.Itoa(i)})
-		}
-	}
-	return armed, nil
-}
-
-// items are the repositories that are looked at, sorted.
-func (r *rig) items() []string {
-	r.Helper()
-	items, err := r.source.Items(r.Context())
-	if err != nil {
-		r.Fatal(err)
-	}
-	slices.Sort(items)
-	return items
-}
-
-// look looks at a repository once.
-func (r *rig) look(repository string) (feed.Seen, error) {
-	r.Helper()
-	r.items()
-	seen, err := r.source.Look(r.Context(), repository, r.states[repository])
-	if err == nil && seen.State != nil {
-		r.states[repository] = seen.State
-	}
-	return seen, err
-}
-
-// quiet has a look that finds nothing and meets no problem.
-func (r *rig) quiet(repository string) {
-	r.Helper()
-	r.finds(repository)
-}
-
-// finds has a look that announces exactly these, as "docker team/cart:1.0".
-func (r *rig) finds(repository string, want ...string) feed.Seen {
-	r.Helper()
-	seen, err := r.look(repository)
-	if err != nil || seen.Problem != nil {
-		r.Fatalf("look at %s: %v, %v", repository, err, seen.Problem)
-	}
-	if got := texts(seen); !slices.Equal(got, want) {
-		r.Errorf("found %q, want %q", got, want)
-	}
-	return seen
+	r.over(o)
 }
 
 // texts are what a look announced.

@@ -21,9 +21,6 @@ const (
 	maxNews = 100
 	// maxChecks is how many tags of a repository a look asks for their digests, where the list does not say them.
 	maxChecks = 200
-	// maxAppearing is how many tags a repository that was not there before may come with. More were there already and
-	// could not be seen: they are no news.
-	maxAppearing = 10
 )
 
 // Client asks the registry of one account.
