@@ -3,6 +3,7 @@ package access
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
@@ -27,10 +28,20 @@ type hashed struct {
 func NewTokens(configured []config.Token) *Tokens {
 	t := &Tokens{}
 	for _, token := range configured {
-		t.known = append(t.known, hashed{
-			Caller{token.Name, slices.Clone(token.Scopes)}, sha256.Sum256([]byte(token.Secret.Reveal()))})
+		t.known = append(t.known, hashed{Caller{token.Name, slices.Clone(token.Scopes)}, digest(token)})
 	}
 	return t
+}
+
+// digest is what is kept of a token. One that is configured by its digest was validated.
+func digest(token config.Token) (sum [sha256.Size]byte) {
+	if token.SHA256 == "" {
+		return sha256.Sum256([]byte(token.Secret.Reveal()))
+	}
+	if n, err := hex.Decode(sum[:], []byte(token.SHA256)); err != nil || n != len(sum) {
+		panic("the digest of token " + token.Name + " was not validated")
+	}
+	return sum
 }
 
 // Empty says whether no token is configured.

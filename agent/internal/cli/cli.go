@@ -39,7 +39,8 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(serveCommand(), triggerCommand(), whyCommand(), eventsCommand(), evalCommand(), versionCommand())
+	root.AddCommand(serveCommand(), triggerCommand(), whyCommand(), eventsCommand(), evalCommand(), storeCommand(),
+		doctorCommand(), pluginsCommand(), tokenCommand(), versionCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -52,8 +52,10 @@ func (t TLS) Enabled() bool { return t.Cert != "" }
 
 // Token is an API token. Scopes are "read", "trigger" and "write"; each of them includes the ones before.
 type Token struct {
-	Name   string   `yaml:"name"`
-	Secret Secret   `yaml:"secret"`
+	Name   string `yaml:"name"`
+	Secret Secret `yaml:"secret"`
+	// SHA256 is the digest of the token in hex, in place of the token itself.
+	SHA256 string   `yaml:"sha256"`
 	Scopes []string `yaml:"scopes"`
 }
 

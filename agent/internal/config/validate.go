@@ -114,23 +114,41 @@ func (s Server) validate() []error {
 		}
 	}
 	errs = append(errs, unique("server.tokens", s.Tokens, func(t Token) string { return t.Name })...)
-	const shortest = 16
 	for i, token := range s.Tokens {
-		if len(token.Secret.Reveal()) < shortest {
-			errs = append(errs, fmt.Errorf("server.tokens[%d].secret: found %d characters, expected at least %d: make one with `openssl rand -hex 32`",
-				i, len(token.Secret.Reveal()), shortest))
-		}
-		for _, scope := range token.Scopes {
-			if !slices.Contains(scopes[:], scope) {
-				errs = append(errs, fmt.Errorf("server.tokens[%d].scopes: found %q, expected read, trigger or write", i, scope))
-			}
-		}
-		if len(token.Scopes) == 0 {
-			errs = append(errs, fmt.Errorf("server.tokens[%d].scopes: expected at least one of read, trigger, write", i))
-		}
+		errs = append(errs, token.validate(fmt.Sprintf("server.tokens[%d]", i))...)
 	}
 	if s.MaxBody < 1 {
 		errs = append(errs, fmt.Errorf("server.maxBody: found %d, expected a number of bytes above zero", s.MaxBody))
+	}
+	return errs
+}
+
+// ShortestToken is how many characters an API token has at least.
+const ShortestToken = 16
+
+// Validate checks a token; path is what the errors call it.
+func (t Token) Validate(path string) error { return errors.Join(t.validate(path)...) }
+
+func (t Token) validate(path string) []error {
+	var errs []error
+	secret := t.Secret.Reveal()
+	sum, err := hex.DecodeString(t.SHA256)
+	switch {
+	case t.SHA256 != "" && secret != "":
+		errs = append(errs, fmt.Errorf("%s: found both secret and sha256, expected one of them", path))
+	case t.SHA256 != "" && (err != nil || len(sum) != sha256.Size):
+		errs = append(errs, fmt.Errorf("%s.sha256: found %q, expected 64 hexadecimal digits: make a token with `gennaker token`", path, t.SHA256))
+	case t.SHA256 == "" && len(secret) < ShortestToken:
+		errs = append(errs, fmt.Errorf("%s.secret: found %d characters, expected at least %d: make one with `gennaker token`",
+			path, len(secret), ShortestToken))
+	}
+	for _, scope := range t.Scopes {
+		if !slices.Contains(scopes[:], scope) {
+			errs = append(errs, fmt.Errorf("%s.scopes: found %q, expected read, trigger or write", path, scope))
+		}
+	}
+	if len(t.Scopes) == 0 {
+		errs = append(errs, fmt.Errorf("%s.scopes: expected at least one of read, trigger, write", path))
 	}
 	return errs
 }

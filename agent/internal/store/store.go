@@ -158,6 +158,9 @@ type Exporter interface {
 	PolledMasters() ([]string, error)
 	// AuditAfter returns audit rows as they were written, and the key of the last one.
 	AuditAfter(after int64, limit int) (rows []AuditRow, last int64, err error)
+	// Claims and Leases return those that somebody holds.
+	Claims() ([]Claim, error)
+	Leases() ([]Lease, error)
 }
 
 // Tx reads and writes inside one transaction. What it decides by stays as it is until it ends: an execution, candidate,

@@ -74,21 +74,46 @@ var _ store.Store = (*Store)(nil)
 
 // Open connects to the database and brings its schema up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	config, err := pgxpool.ParseConfig(o.URL)
+	s, config, err := prepared(o)
 	if err != nil {
-		return nil, fmt.Errorf("store: the database's URL: %w", err)
+		return nil, err
 	}
-	s := &Store{id: rand.Text(), name: nameOf(config.ConnConfig), log: cmp.Or(o.Logger, slog.Default()),
-		reconnect: reconnectTime, resolveTime: resolveTime,
-		due: make(chan struct{}, 1), announce: make(chan struct{}, 1)}
-	s.Bodies.Store = s
 	if err := s.open(ctx, config, o); err != nil {
 		return nil, fmt.Errorf("store %q: %w", s.name, explain(err))
 	}
 	return s, nil
 }
 
+// prepared is a store that is not connected yet.
+func prepared(o Options) (*Store, *pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: the database's URL: %w", err)
+	}
+	s := &Store{id: rand.Text(), name: nameOf(config.ConnConfig), log: cmp.Or(o.Logger, slog.Default()),
+		reconnect: reconnectTime, resolveTime: resolveTime,
+		due: make(chan struct{}, 1), announce: make(chan struct{}, 1)}
+	s.Bodies.Store = s
+	return s, config, nil
+}
+
 func (s *Store) open(ctx context.Context, config *pgxpool.Config, o Options) error {
+	if err := s.connect(ctx, config, o); err != nil {
+		return err
+	}
+	if err := migrateOn(ctx, config.ConnConfig.Copy()); err != nil {
+		s.pool.Close()
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.background.Go(func() { s.send(background) })
+	s.background.Go(func() { s.listen(background, config.ConnConfig.Copy()) })
+	return nil
+}
+
+// connect makes the pool of connections.
+func (s *Store) connect(ctx context.Context, config *pgxpool.Config, o Options) error {
 	if o.Password != "" {
 		config.ConnConfig.Password = o.Password
 	}
@@ -104,17 +129,10 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, o Options) err
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
-	if err = s.check(ctx); err == nil {
-		err = migrateOn(ctx, config.ConnConfig.Copy())
-	}
-	if err != nil {
+	if err := s.check(ctx); err != nil {
 		s.pool.Close()
 		return err
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
-	s.background.Go(func() { s.send(background) })
-	s.background.Go(func() { s.listen(background, config.ConnConfig.Copy()) })
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -56,4 +58,41 @@ func openAt(tb testing.TB, o postgres.Options) *postgres.Store {
 		}
 	})
 	return s
+}
+
+// An inspector reads beside an agent, and can change nothing.
+func TestInspect(t *testing.T) {
+	url := cluster.Database(t)
+	empty, err := postgres.Inspect(t.Context(), postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := empty.Schema(t.Context()); err == nil || !strings.Contains(err.Error(), "schema_migration") {
+		t.Errorf("an empty database was taken for a store: %v", err)
+	}
+	if err := empty.Close(); err != nil {
+		t.Error(err)
+	}
+	s := openAt(t, postgres.Options{URL: url, Connections: connections})
+	err = s.Update(t.Context(), func(tx store.Tx) error { return tx.AddAudit(store.AuditRow{Action: "seen"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := postgres.Inspect(t.Context(), postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, known, err := i.Schema(t.Context()); err != nil || found != known || known == 0 {
+		t.Errorf("found schema %d of %d, %v", found, known, err)
+	}
+	err = i.View(t.Context(), func(r store.Reader) error {
+		rows, err := r.Audit(0)
+		if len(rows) != 1 {
+			t.Errorf("found rows %v", rows)
+		}
+		return err
+	})
+	if err := errors.Join(err, i.Close()); err != nil {
+		t.Error(err)
+	}
 }

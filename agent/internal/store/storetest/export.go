@@ -10,12 +10,13 @@ import (
 
 func exportTests() map[string]func(*testing.T, store.Store) {
 	return map[string]func(*testing.T, store.Store){
-		"pages go on behind a key":                  testExportPages,
-		"the versions of all pipelines are listed":  testPipelineVersions,
-		"the bodies that an execution keeps":        testKeptBlobs,
-		"masters with states of jobs are named":     testPolledMasters,
-		"audit rows come as they were written":      testAuditAfter,
-		"an empty store has nothing to be exported": testExportNothing,
+		"pages go on behind a key":                   testExportPages,
+		"the versions of all pipelines are listed":   testPipelineVersions,
+		"the bodies that an execution keeps":         testKeptBlobs,
+		"claims and leases that are held are listed": testHeld,
+		"masters with states of jobs are named":      testPolledMasters,
+		"audit rows come as they were written":       testAuditAfter,
+		"an empty store has nothing to be exported":  testExportNothing,
 	}
 }
 
@@ -103,6 +104,27 @@ func testPolledMasters(t *testing.T, s store.Store) {
 		return tx.PutJobStates("one", map[string][]byte{"a": {1}})
 	})
 	same(t, "masters", read(t, s, store.Reader.PolledMasters), []string{"one", "two"})
+}
+
+func testHeld(t *testing.T, s store.Store) {
+	alive(t, s, "one", "two")
+	ref := dueStage(t, s, "ex", "a", base())
+	dueStage(t, s, "other", "a", base())
+	var claim store.Claim
+	update(t, s, func(tx store.Tx) (err error) {
+		if claim, err = tx.ClaimStage(ref, "one", base()); err != nil {
+			return err
+		}
+		if _, err := tx.TakeLease("ci", "two"); err != nil {
+			return err
+		}
+		if _, err := tx.TakeLease("given up", "two"); err != nil {
+			return err
+		}
+		return tx.ReleaseLease("given up", "two")
+	})
+	same(t, "claims", read(t, s, store.Reader.Claims), []store.Claim{claim})
+	same(t, "leases", read(t, s, store.Reader.Leases), []store.Lease{{Name: "ci", Incarnation: "two", Epoch: 1}})
 }
 
 func testAuditAfter(t *testing.T, s store.Store) {

@@ -69,3 +69,17 @@ func (r *Reader) AuditAfter(after int64, limit int) (found []store.AuditRow, las
 	}, `SELECT seq, at, "user", action, target, detail, remote FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limited(limit))
 	return found, last, err
 }
+
+// Claims implements store.Exporter.
+func (r *Reader) Claims() ([]store.Claim, error) {
+	return list(&r.scope, func(rows Rows) (claim store.Claim, err error) {
+		return claim, rows.Scan(&claim.ExecutionID, &claim.StageID, &claim.Incarnation, &claim.Epoch)
+	}, "SELECT execution_id, id, owner, epoch FROM stage WHERE owner IS NOT NULL ORDER BY execution_id, id")
+}
+
+// Leases implements store.Exporter.
+func (r *Reader) Leases() ([]store.Lease, error) {
+	return list(&r.scope, func(rows Rows) (lease store.Lease, err error) {
+		return lease, rows.Scan(&lease.Name, &lease.Incarnation, &lease.Epoch)
+	}, "SELECT name, incarnation, epoch FROM lease WHERE incarnation IS NOT NULL ORDER BY name")
+}
