@@ -29,8 +29,9 @@ type Catalog struct {
 	// zone is that of cron triggers that name none.
 	zone string
 
-	mu    sync.Mutex
-	index *index
+	mu sync.Mutex
+	// index is the one that was asked for last, committed the last one of a state that no rollback can undo.
+	index, committed *index
 }
 
 // New makes a Catalog. zone is that of cron triggers that name none.

@@ -37,12 +37,12 @@ func (stageTypes) ValidateStage(_ context.Context, stageType string, config map[
 // fixture is a catalog on a store whose clock stands at 1755162000000 until it is moved.
 type fixture struct {
 	*catalog.Catalog
-	t     *testing.T
+	t     testing.TB
 	store store.Store
 	clock *time.Time
 }
 
-func open(t *testing.T) fixture {
+func open(t testing.TB) fixture {
 	t.Helper()
 	now := time.UnixMilli(1755162000000)
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
@@ -59,7 +59,7 @@ func open(t *testing.T) fixture {
 	return fixture{catalog.New(s, stageTypes{}, "UTC"), t, s, &now}
 }
 
-func parse(t *testing.T, document string) spinnaker.Pipeline {
+func parse(t testing.TB, document string) spinnaker.Pipeline {
 	t.Helper()
 	var p spinnaker.Pipeline
 	if err := p.UnmarshalJSON([]byte(document)); err != nil {

@@ -9,8 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -121,33 +119,4 @@ func anyRef(list []spinnaker.StageConfig) bool {
 		}
 	}
 	return false
-}
-
-// counted is a reader that counts how often all pipelines are read.
-type counted struct {
-	store.Reader
-	generation int64
-	reads      int
-}
-
-func (c *counted) Generation() (int64, error) { return c.generation, nil }
-
-func (c *counted) Pipelines(string) ([]spinnaker.Pipeline, error) {
-	c.reads++
-	return nil, nil
-}
-
-func TestTheIndexIsMadeOncePerGeneration(t *testing.T) {
-	c, r := New(nil, nil, "UTC"), &counted{}
-	for generation := range int64(3) {
-		r.generation = generation
-		for range 5 {
-			if _, err := c.Armed(r, trigger.Key{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if r.reads != 3 {
-		t.Errorf("the pipelines were read %d times for 3 generations", r.reads)
-	}
 }

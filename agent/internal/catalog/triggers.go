@@ -13,9 +13,24 @@ import (
 // index holds the live triggers of one generation of the store. It never changes.
 type index struct {
 	generation int64
-	armed      map[trigger.Key][]trigger.Armed
+	// pipelines are those that it was made of, by id.
+	pipelines map[string]versioned
+	armed     map[trigger.Key][]trigger.Armed
 	// off are the triggers that would be live but for a switch.
 	off map[trigger.Key][]trigger.Armed
+}
+
+// versioned is a pipeline in one of its versions, with what its triggers add to an index.
+type versioned struct {
+	version int64
+	entries []entry
+}
+
+// entry is a trigger in an index.
+type entry struct {
+	key trigger.Key
+	trigger.Armed
+	off bool
 }
 
 // Armed returns the live triggers of a key, as of the reader's state. They are shared: nobody may change them.
@@ -93,7 +108,7 @@ func (c *Catalog) current(ctx context.Context) (*index, error) {
 	return ix, err
 }
 
-// indexOf returns the index of the reader's generation, made anew only when something has changed.
+// indexOf returns the index of the reader's generation, made anew only when something has changed, and of what has changed.
 func (c *Catalog) indexOf(r store.Reader) (*index, error) {
 	generation, err := r.Generation()
 	if err != nil {
@@ -104,36 +119,82 @@ func (c *Catalog) indexOf(r store.Reader) (*index, error) {
 	if c.index != nil && c.index.generation == generation {
 		return c.index, nil
 	}
+	ix, err := newIndex(r, generation, c.committed)
+	if err != nil {
+		return nil, err
+	}
+	c.index = ix
+	// What a transaction sees may be rolled back, and its versions given to something else.
+	if _, writes := r.(store.Tx); !writes {
+		c.committed = ix
+	}
+	return ix, nil
+}
+
+// newIndex makes the index of a reader's state. Pipelines that are in the same version in an earlier one are taken over.
+func newIndex(r store.Reader, generation int64, earlier *index) (*index, error) {
+	versions, err := r.PipelineStates()
+	if err != nil {
+		return nil, err
+	}
+	ix := &index{generation, make(map[string]versioned, len(versions)), map[trigger.Key][]trigger.Armed{}, map[trigger.Key][]trigger.Armed{}}
+	read := map[string]versioned{}
+	if earlier != nil {
+		read = earlier.pipelines
+	} else if read, err = readAll(r, versions); err != nil {
+		return nil, err
+	}
+	for _, v := range versions {
+		found, known := read[v.ID]
+		if !known || found.version != v.Version {
+			p, err := r.Pipeline(v.ID)
+			if err != nil {
+				return nil, err
+			}
+			found = versioned{v.Version, entriesOf(p)}
+		}
+		ix.pipelines[v.ID] = found
+		for _, e := range found.entries {
+			into := ix.armed
+			if e.off {
+				into = ix.off
+			}
+			into[e.key] = append(into[e.key], e.Armed)
+		}
+	}
+	return ix, nil
+}
+
+// readAll reads all pipelines at once.
+func readAll(r store.Reader, versions []store.PipelineState) (map[string]versioned, error) {
 	pipelines, err := r.Pipelines("")
 	if err != nil {
 		return nil, err
 	}
-	c.index = newIndex(generation, pipelines)
-	return c.index, nil
+	read := make(map[string]versioned, len(pipelines))
+	for i, p := range pipelines {
+		read[p.ID] = versioned{versions[i].Version, entriesOf(p)}
+	}
+	return read, nil
 }
 
-func newIndex(generation int64, pipelines []spinnaker.Pipeline) *index {
-	ix := &index{generation, map[trigger.Key][]trigger.Armed{}, map[trigger.Key][]trigger.Armed{}}
-	for _, p := range pipelines {
-		named := map[string]bool{}
-		for i, t := range p.Triggers {
-			key, ok := trigger.KeyOf(t)
-			if !ok || repeated(p.Triggers[:i], t) {
-				continue
-			}
-			name := trigger.Name(t, i)
-			if named[name] {
-				name = trigger.Name(nil, i)
-			}
-			named[name] = true
-			into := ix.armed
-			if p.Disabled || !t.Enabled() {
-				into = ix.off
-			}
-			into[key] = append(into[key], trigger.Armed{Pipeline: p, Trigger: t, Name: name})
+// entriesOf are the triggers of a pipeline that some event could fire.
+func entriesOf(p spinnaker.Pipeline) []entry {
+	var entries []entry
+	named := map[string]bool{}
+	for i, t := range p.Triggers {
+		key, ok := trigger.KeyOf(t)
+		if !ok || repeated(p.Triggers[:i], t) {
+			continue
 		}
+		name := trigger.Name(t, i)
+		if named[name] {
+			name = trigger.Name(nil, i)
+		}
+		named[name] = true
+		entries = append(entries, entry{key, trigger.NewArmed(p, t, name), p.Disabled || !t.Enabled()})
 	}
-	return ix
+	return entries
 }
 
 // repeated says whether a trigger is the same as one before it in its pipeline: both together start the pipeline once.

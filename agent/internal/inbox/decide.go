@@ -178,7 +178,7 @@ func (i *Inbox) settleCandidate(tx store.Tx, c store.Candidate, event trigger.Ev
 		if a.Pipeline.ID != c.PipelineConfigID || a.Name != c.Trigger {
 			continue
 		}
-		_, err := i.settle(tx, event, key, a, trigger.Match(a.Pipeline, a.Trigger, event, facts))
+		_, err := i.settle(tx, event, key, a, a.Match(event, facts))
 		return err
 	}
 	row := store.Verdict{EventID: event.ID, PipelineConfigID: c.PipelineConfigID, Trigger: c.Trigger, Outcome: store.Ignored,

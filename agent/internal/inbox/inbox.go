@@ -115,7 +115,7 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 	}
 	receipt := Receipt{EventID: event.ID}
 	for _, a := range armed {
-		verdict := trigger.Match(a.Pipeline, a.Trigger, event, nil)
+		verdict := a.Match(event, nil)
 		started, err := i.settle(tx, event, key, a, verdict)
 		if err != nil {
 			return Receipt{}, fmt.Errorf("pipeline %q of %q, trigger %s: %w", a.Pipeline.Name, a.Pipeline.Application, a.Name, err)

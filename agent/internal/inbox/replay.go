@@ -48,13 +48,13 @@ func (i *Inbox) Replay(ctx context.Context, id string) (Explained, error) {
 		out.Verdicts = append(out.Verdicts, would(event, a, trigger.Verdict{Reason: disabled(a)}))
 	}
 	for _, a := range armed {
-		verdict := trigger.Match(a.Pipeline, a.Trigger, event, nil)
+		verdict := a.Match(event, nil)
 		if verdict.Outcome == trigger.NeedsFacts {
 			facts, _, _, err := i.lookUp(ctx, event, verdict.PropertyFile)
 			if err != nil {
 				return out, fmt.Errorf("pipeline %q of %q, trigger %s: %w", a.Pipeline.Name, a.Pipeline.Application, a.Name, err)
 			}
-			verdict = trigger.Match(a.Pipeline, a.Trigger, event, facts)
+			verdict = a.Match(event, facts)
 		}
 		out.Verdicts = append(out.Verdicts, would(event, a, verdict))
 	}

@@ -7,6 +7,12 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
+// PipelineState names the version in which a pipeline configuration is.
+type PipelineState struct {
+	ID      string
+	Version int64
+}
+
 // ExecutionQuery selects executions. Empty fields do not restrict; a Limit of 0 means all, here and in other queries.
 type ExecutionQuery struct {
 	Type              spinnaker.ExecutionType

@@ -88,6 +88,9 @@ type Reader interface {
 	Pipeline(id string) (spinnaker.Pipeline, error)
 	// Pipelines returns the configurations of an application, or all of them when it is "", by index and name.
 	Pipelines(application string) ([]spinnaker.Pipeline, error)
+	// PipelineStates names the present versions of all configurations, in the order of Pipelines. Of two committed states that have
+	// the same version of a configuration, the configuration is the same.
+	PipelineStates() ([]PipelineState, error)
 	// PipelineHistory returns earlier and present versions of a configuration, newest first.
 	PipelineHistory(id string, limit int) ([]spinnaker.Pipeline, error)
 	// Generation numbers the states of applications and pipelines: equal numbers mean nothing has changed. A number is

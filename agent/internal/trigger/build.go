@@ -26,7 +26,7 @@ func buildJob(t spinnaker.Trigger) string {
 // property constraints, artifacts.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/BuildEventHandler.java.
-func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts *Facts) Verdict {
+func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts *Facts, with *patterns) Verdict {
 	build := event.Build
 	if build.Reported && t.Type() == "jenkins" {
 		return ignored("master %q is not in jenkins.masters: what an event says of its builds is not believed", event.Source)
@@ -54,7 +54,7 @@ func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, f
 	if strict, _ := t["strict"].(bool); strict && facts.PropertiesError != "" {
 		return fires(Refused, facts.PropertiesError, t, event, buildData(build, facts))
 	}
-	if ok, reason := constraintsHold(constraints, facts.Properties, "property"); !ok {
+	if ok, reason := constraintsHold(constraints, facts.Properties, "property", with); !ok {
 		if facts.PropertiesError != "" {
 			reason += ": " + facts.PropertiesError
 		}

@@ -13,7 +13,7 @@ import (
 // and artifacts come from the event's customData.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/CDEventsWebhookEventHandler.java.
-func matchCDEvent(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) Verdict {
+func matchCDEvent(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, with *patterns) Verdict {
 	wanted := t.Object("attributeConstraints")
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		values := event.Attributes[textproto.CanonicalMIMEHeaderKey(name)]
@@ -25,7 +25,7 @@ func matchCDEvent(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event)
 			return ignored("header %q is %s; the trigger wants %q", name, quoteAll(values), want)
 		}
 	}
-	if ok, reason := payloadConstraintsHold(t.Object("payloadConstraints"), event.Payload); !ok {
+	if ok, reason := payloadConstraintsHold(t.Object("payloadConstraints"), event.Payload, with); !ok {
 		return ignored("%s", reason)
 	}
 	custom, _ := event.Payload["customData"].(map[string]any)
@@ -36,9 +36,9 @@ func matchCDEvent(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event)
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s", reason)
 	}
-	data := map[string]any{"payload": event.Payload, "artifacts": present(artifacts)}
+	data := map[string]any{"payload": asRead{event.Payload}, "artifacts": present(artifacts)}
 	if parameters, ok := custom["parameters"]; ok {
-		data["parameters"] = parameters
+		data["parameters"] = asRead{parameters}
 	}
 	return fires(Fires, fmt.Sprintf("CDEvent from source %q", event.Source), t, event, data)
 }

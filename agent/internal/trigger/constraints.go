@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gennaker/gennaker/agent/spel/javaregex"
 	"github.com/ohler55/ojg/jp"
 )
 
@@ -16,13 +15,13 @@ import (
 // names the values in the reason.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers artifacts/ArtifactMatcher.java isConstraintInPayload.
-func constraintsHold(constraints, values map[string]any, what string) (ok bool, reason string) {
+func constraintsHold(constraints, values map[string]any, what string, with *patterns) (ok bool, reason string) {
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
 		value, there := values[key]
 		if !there || value == nil {
 			return false, fmt.Sprintf("%s %q is missing; the trigger wants it to match %q", what, key, javaText(constraints[key]))
 		}
-		if ok, reason := found(constraints[key], []string{javaText(value)}, what, key); !ok {
+		if ok, reason := found(constraints[key], []string{javaText(value)}, what, key, with); !ok {
 			return false, reason
 		}
 	}
@@ -33,20 +32,20 @@ func constraintsHold(constraints, values map[string]any, what string) (ok bool, 
 //
 // Source: the same file, isJsonPathConstraintInPayload. Where Echo throws and so silences every pipeline for the event,
 // the constraint just does not hold.
-func payloadConstraintsHold(constraints, payload map[string]any) (ok bool, reason string) {
+func payloadConstraintsHold(constraints, payload map[string]any, with *patterns) (ok bool, reason string) {
 	const what = "payload"
 	for _, key := range slices.Sorted(maps.Keys(constraints)) {
 		if value := payload[key]; value != nil {
-			if ok, reason := found(constraints[key], []string{javaText(value)}, what, key); !ok {
+			if ok, reason := found(constraints[key], []string{javaText(value)}, what, key, with); !ok {
 				return false, reason
 			}
 			continue
 		}
-		texts, err := pathTexts(key, payload)
+		texts, err := pathTexts(key, payload, with)
 		if err != nil {
 			return false, fmt.Sprintf("payload %q: %v; the trigger wants it to match %q", key, err, javaText(constraints[key]))
 		}
-		if ok, reason := found(constraints[key], texts, what, key); !ok {
+		if ok, reason := found(constraints[key], texts, what, key, with); !ok {
 			return false, reason
 		}
 	}
@@ -54,11 +53,11 @@ func payloadConstraintsHold(constraints, payload map[string]any) (ok bool, reaso
 }
 
 // found says whether the pattern is found in any of the texts. A null pattern is met by any value.
-func found(pattern any, texts []string, what, key string) (ok bool, reason string) {
+func found(pattern any, texts []string, what, key string, with *patterns) (ok bool, reason string) {
 	if pattern == nil {
 		return true, ""
 	}
-	expr, err := javaregex.Compile(javaText(pattern))
+	expr, err := with.expr(javaText(pattern))
 	if err != nil {
 		return false, fmt.Sprintf("the constraint on %s %q is not a regular expression: %v", what, key, err)
 	}
@@ -75,8 +74,8 @@ func found(pattern any, texts []string, what, key string) (ok bool, reason strin
 }
 
 // pathTexts evaluates a JSONPath to the texts that a pattern is tried on: one for a scalar, each for a list of strings.
-func pathTexts(path string, payload map[string]any) ([]string, error) {
-	expr, err := jp.ParseString(path)
+func pathTexts(path string, payload map[string]any, with *patterns) ([]string, error) {
+	expr, err := with.path(path)
 	if err != nil {
 		return nil, fmt.Errorf("neither a member of the body nor a JSONPath (%w)", err)
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gennaker/gennaker/agent/spel/javaregex"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -97,7 +96,7 @@ func gitKey(t spinnaker.Trigger) (Key, bool) {
 // matchGit is the rule of type `git`: host, project and slug (the key), signature, action, branch, artifacts.
 //
 // Source: the same file.
-func matchGit(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) Verdict {
+func matchGit(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, with *patterns) Verdict {
 	change := event.Change
 	if !strings.EqualFold(t.Text("project"), change.Project) || !strings.EqualFold(t.Text("slug"), change.Slug) {
 		return ignored("project %q and slug %q: the trigger is for %q and %q", change.Project, change.Slug, t.Text("project"), t.Text("slug"))
@@ -108,7 +107,7 @@ func matchGit(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) Ver
 	if wanted := t.Texts("events"); len(wanted) > 0 && !slices.Contains(wanted, change.Action) {
 		return ignored("the event is %q; the trigger fires on %s", change.Action, strings.Join(wanted, ", "))
 	}
-	if ok, reason := wholeMatch(t.Text("branch"), change.Branch, "branch"); !ok {
+	if ok, reason := wholeMatch(t.Text("branch"), change.Branch, "branch", with); !ok {
 		return ignored("%s", reason)
 	}
 	if ok, reason := artifactConstraint(pipeline, t, event.Artifacts); !ok {
@@ -138,11 +137,11 @@ func (c Change) refused(secret string) string {
 }
 
 // wholeMatch says whether a pattern matches the whole of a value; without a pattern any value does.
-func wholeMatch(pattern, value, what string) (ok bool, reason string) {
+func wholeMatch(pattern, value, what string, with *patterns) (ok bool, reason string) {
 	if pattern == "" {
 		return true, ""
 	}
-	expr, err := javaregex.Compile(pattern)
+	expr, err := with.expr(pattern)
 	if err != nil {
 		return false, fmt.Sprintf("the trigger's %s %q is not a regular expression: %v", what, pattern, err)
 	}

@@ -16,15 +16,15 @@ func pubsubKey(t spinnaker.Trigger) (Key, bool) {
 // matchPubsub is the rule of type `pubsub`: system and subscription (the key), attributes, payload, artifacts.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/PubsubEventHandler.java.
-func matchPubsub(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) Verdict {
+func matchPubsub(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, with *patterns) Verdict {
 	attributes := map[string]any{}
 	for name, values := range event.Attributes {
 		attributes[name] = strings.Join(values, ",")
 	}
-	if ok, reason := constraintsHold(t.Object("attributeConstraints"), attributes, "attribute"); !ok {
+	if ok, reason := constraintsHold(t.Object("attributeConstraints"), attributes, "attribute", with); !ok {
 		return ignored("%s", reason)
 	}
-	if ok, reason := constraintsHold(t.Object("payloadConstraints"), event.Payload, "payload"); !ok {
+	if ok, reason := constraintsHold(t.Object("payloadConstraints"), event.Payload, "payload", with); !ok {
 		return ignored("%s", reason)
 	}
 	artifacts, err := messageArtifacts(event)
@@ -34,9 +34,9 @@ func matchPubsub(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) 
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s%s", reason, because(event.ArtifactsError))
 	}
-	data := map[string]any{"payload": event.Payload, "artifacts": present(artifacts)}
+	data := map[string]any{"payload": asRead{event.Payload}, "artifacts": present(artifacts)}
 	if parameters, ok := event.Payload["parameters"]; ok {
-		data["parameters"] = parameters
+		data["parameters"] = asRead{parameters}
 	}
 	message := spinnaker.Trigger(event.Payload)
 	if link, text := message.Text("link"), message.Text("linkText"); strings.TrimSpace(link) != "" && strings.TrimSpace(text) != "" {

@@ -177,24 +177,25 @@ func (e Event) Complete() error {
 	return fmt.Errorf("an event of type %s that says nothing of its %s", e.Type, missing)
 }
 
-// Match decides on one enabled trigger of a pipeline whose key is the event's. facts may be nil at first; when the
-// answer is NeedsFacts, ask again with them.
-func Match(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, facts *Facts) Verdict {
+// Match decides on a trigger whose key is the event's. facts may be nil at first; when the answer is NeedsFacts, ask again
+// with them.
+func (a Armed) Match(event Event, facts *Facts) Verdict {
+	pipeline, t := a.Pipeline, a.Trigger
 	switch event.Type {
 	case Build:
-		return matchBuild(pipeline, t, event, facts)
+		return matchBuild(pipeline, t, event, facts, a.patterns)
 	case Webhook:
-		return matchWebhook(pipeline, t, event)
+		return matchWebhook(pipeline, t, event, a.patterns)
 	case Docker, HelmOCI:
 		return matchImage(pipeline, t, event)
 	case Helm:
 		return matchChart(pipeline, t, event)
 	case CDEvents:
-		return matchCDEvent(pipeline, t, event)
+		return matchCDEvent(pipeline, t, event, a.patterns)
 	case Git:
-		return matchGit(pipeline, t, event)
+		return matchGit(pipeline, t, event, a.patterns)
 	case Pubsub:
-		return matchPubsub(pipeline, t, event)
+		return matchPubsub(pipeline, t, event, a.patterns)
 	case Artifactory, Nexus:
 		return matchRepository(pipeline, t, event)
 	case Plugin:
@@ -214,6 +215,13 @@ type Armed struct {
 	Trigger  spinnaker.Trigger
 	// Name identifies the trigger within its pipeline.
 	Name string
+
+	patterns *patterns
+}
+
+// NewArmed makes an Armed that keeps what its patterns are compiled to.
+func NewArmed(pipeline spinnaker.Pipeline, t spinnaker.Trigger, name string) Armed {
+	return Armed{Pipeline: pipeline, Trigger: t, Name: name, patterns: newPatterns()}
 }
 
 // Name identifies a trigger within its pipeline: its id, or its position as "#0".
@@ -240,19 +248,26 @@ func fires(outcome Outcome, reason string, t spinnaker.Trigger, event Event, dat
 
 // add sets members of a trigger, as plain JSON values; a nil value removes a member.
 func add(t spinnaker.Trigger, data map[string]any) error {
-	plain, err := spinnaker.Plain(data)
-	if err != nil {
-		return fmt.Errorf("the event's data are not JSON: %w", err)
-	}
-	for key, value := range plain.(map[string]any) {
+	for key, value := range data {
 		if value == nil {
 			delete(t, key)
 			continue
 		}
-		t[key] = value
+		if read, isRead := value.(asRead); isRead {
+			t[key] = spinnaker.Clone(read.value)
+			continue
+		}
+		plain, err := spinnaker.Plain(value)
+		if err != nil {
+			return fmt.Errorf("the event's %s is not JSON: %w", key, err)
+		}
+		t[key] = plain
 	}
 	return nil
 }
+
+// asRead is a value that was read from JSON, and so is plain already: a body may be large.
+type asRead struct{ value any }
 
 // artifactConstraint applies a trigger's expectedArtifactIds: at least one of the listed expected artifacts must be met
 // by an artifact of the event. Completeness is judged when the execution is launched.

@@ -56,7 +56,7 @@ func runCase(t *testing.T, file string) {
 		}
 	}
 	before := spinnaker.Clone(pipeline.Triggers[0])
-	got := describe(t, Match(pipeline, pipeline.Triggers[0], event, facts))
+	got := describe(t, NewArmed(pipeline, pipeline.Triggers[0], "").Match(event, facts))
 	if diff := cmp.Diff(before, pipeline.Triggers[0]); diff != "" {
 		t.Errorf("the stored trigger was changed:\n%s", diff)
 	}
@@ -200,8 +200,22 @@ func FuzzPayloadConstraints(f *testing.F) {
 		if spinnaker.Decode([]byte(payload), &body) != nil {
 			return
 		}
-		if ok, reason := payloadConstraintsHold(map[string]any{key: pattern}, body); ok == (reason != "") {
+		if ok, reason := payloadConstraintsHold(map[string]any{key: pattern}, body, nil); ok == (reason != "") {
 			t.Errorf("%v with reason %q", ok, reason)
 		}
 	})
+}
+
+// BenchmarkMatch decides on one webhook trigger with three constraints.
+func BenchmarkMatch(b *testing.B) {
+	t := spinnaker.Trigger{"type": "webhook", "enabled": true, "source": "bot",
+		"payloadConstraints": map[string]any{"env": "^(stage|prod)$", "$.commit.author": "ann", "$.files[*]": "^charts/"}}
+	event := Event{Type: Webhook, Source: "bot", Payload: map[string]any{
+		"env": "prod", "commit": map[string]any{"author": "ann"}, "files": []any{"README.md", "charts/x/values.yaml"}}}
+	armed := NewArmed(spinnaker.Pipeline{}, t, "")
+	for b.Loop() {
+		if v := armed.Match(event, nil); v.Outcome != Fires {
+			b.Fatal(v.Reason)
+		}
+	}
 }

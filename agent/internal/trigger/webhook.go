@@ -10,8 +10,8 @@ import (
 // matchWebhook is the rule of type `webhook`: exact source (the key), payload constraints, artifacts.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/WebhookEventHandler.java.
-func matchWebhook(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) Verdict {
-	if ok, reason := payloadConstraintsHold(t.Object("payloadConstraints"), event.Payload); !ok {
+func matchWebhook(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, with *patterns) Verdict {
+	if ok, reason := payloadConstraintsHold(t.Object("payloadConstraints"), event.Payload, with); !ok {
 		return ignored("%s", reason)
 	}
 	artifacts, err := carried(event, event.Payload)
@@ -21,9 +21,9 @@ func matchWebhook(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event)
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s%s", reason, because(event.ArtifactsError))
 	}
-	data := map[string]any{"payload": event.Payload, "artifacts": present(artifacts)}
+	data := map[string]any{"payload": asRead{event.Payload}, "artifacts": present(artifacts)}
 	if parameters, ok := event.Payload["parameters"]; ok {
-		data["parameters"] = parameters
+		data["parameters"] = asRead{parameters}
 	}
 	return fires(Fires, fmt.Sprintf("webhook from source %q", event.Source)+because(event.ArtifactsError), t, event, data)
 }

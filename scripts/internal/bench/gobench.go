@@ -80,6 +80,7 @@ func parts(ctx context.Context) ([]row, error) {
 		{"./agent/internal/runner", "."},
 		{"./jenkins/poll", "."},
 		{"./agent/spel", "."},
+		{"./agent/internal/catalog", "."},
 	} {
 		results, err := goBench(ctx, part.pkg, part.pattern, "300ms")
 		if err != nil {

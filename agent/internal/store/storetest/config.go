@@ -75,6 +75,28 @@ func testPipelineOrder(t *testing.T, s store.Store) {
 	same(t, "of the application", names("Shop"), []string{"first", "last but one", "Ant", "zebra"})
 	same(t, "of all", names(""), []string{"other", "first", "last but one", "Ant", "zebra"})
 	same(t, "of an unknown application", names("nope"), []string(nil))
+	testVersions(t, s)
+}
+
+// testVersions: a version changes with its configuration, and only with that.
+func testVersions(t *testing.T, s store.Store) {
+	versions := func() (ids []string, of map[string]int64) {
+		of = map[string]int64{}
+		for _, v := range read(t, s, store.Reader.PipelineStates) {
+			ids, of[v.ID] = append(ids, v.ID), v.Version
+		}
+		return ids, of
+	}
+	ids, before := versions()
+	same(t, "order of versions", ids, []string{"5", "4", "3", "2", "1"})
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(tx.PutPipeline(pipeline(t, `{"id":"2","application":"shop","name":"Ant","x":1}`)), tx.DeletePipeline("5"))
+	})
+	ids, after := versions()
+	same(t, "order of versions after a delete", ids, []string{"4", "3", "2", "1"})
+	for _, id := range ids {
+		same(t, "version of "+id+" has changed", after[id] != before[id], id == "2")
+	}
 }
 
 func testPipelineNames(t *testing.T, s store.Store) {

@@ -48,6 +48,15 @@ func (r *Reader) Pipelines(application string) ([]spinnaker.Pipeline, error) {
 		strings.ToLower(application))
 }
 
+// PipelineStates implements store.Reader.
+func (r *Reader) PipelineStates() ([]store.PipelineState, error) {
+	return list(&r.scope, func(rows Rows) (v store.PipelineState, err error) {
+		err = rows.Scan(&v.ID, &v.Version)
+		return v, err
+	}, `SELECT id, COALESCE((SELECT MAX(seq) FROM pipeline_version WHERE pipeline_id = pipeline.id), 0)
+		FROM pipeline ORDER BY application, position IS NULL, position, name`)
+}
+
 // PipelineHistory implements store.Reader.
 func (r *Reader) PipelineHistory(id string, limit int) ([]spinnaker.Pipeline, error) {
 	return list(&r.scope, scanPipeline,
