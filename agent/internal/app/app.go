@@ -165,6 +165,7 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 	definitions := []stage.Definition{stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(nil), stage.CheckPreconditions(),
 		stage.EvaluateVariables(), stage.ExecutionWindow(zone), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(),
 		stage.EvaluateArtifacts()}
+	definitions = append(definitions, stage.SavePipelines(a.openArtifact, a.catalog))
 	definitions = append(definitions, stage.Jobs(a.catalog)...)
 	webhooks, err := stage.Webhooks(a.config.Webhook)
 	if err != nil {

@@ -55,6 +55,13 @@ func (h host) OpenArtifact(ctx context.Context, _ pluginhost.Call, in *stagev1.A
 	return artifactBody{body}, nil
 }
 
+// openArtifact opens the body of an artifact for a stage of the agent's own.
+func (a *agent) openArtifact(ctx context.Context, source spinnaker.Artifact) (body io.ReadCloser, temporary bool, err error) {
+	body, err = a.fetch.Open(ctx, source)
+	failed := (*fetch.Error)(nil)
+	return body, errors.As(err, &failed) && failed.Retryable, err
+}
+
 // fetchError says what a failed fetch means for the step. The plugin names the artifact itself.
 func fetchError(err error) error {
 	failed := (*fetch.Error)(nil)

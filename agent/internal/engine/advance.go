@@ -23,7 +23,7 @@ type Changes struct {
 //
 // Source: spinnaker/spinnaker orca/orca-echo spring/EchoNotifyingStageListener.groovy.
 type Notification struct {
-	// Type as in Echo, for example "orca:stage:failed".
+	// Type as in Echo, for example "orca:stage:failed", or the state of a judgment, for example "manualJudgment".
 	Type string
 	// StageID is empty for the execution's own changes.
 	StageID string

@@ -192,8 +192,8 @@ type Result struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Final: the failure is the pipeline's own fault, and the stage's failure options do not apply to it.
 	Final bool `json:"final,omitempty"`
-	// User is as whom the stages after this one run; empty keeps the execution's user.
-	User string `json:"user,omitempty"`
+	// Notifications are what people may want to hear of, by its type, for example "manualJudgment".
+	Notifications []string `json:"notifications,omitempty"`
 }
 
 // Inserted is a synthetic stage that a step asks for.

@@ -124,7 +124,7 @@ func (a *advance) removeSynthetics(parent *spinnaker.Stage) {
 func forgotten(stageType string) []string {
 	keys := []string{"exception", ContextMessage, ContextWarnings, manualSkip}
 	switch stageType {
-	case "manualJudgment":
+	case JudgmentType:
 		return append(keys, "judgmentStatus", "lastModifiedBy")
 	case "wait", WindowType:
 		return append(keys, "skipRemainingWait")

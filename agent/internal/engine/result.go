@@ -125,8 +125,8 @@ func (a *advance) merge(stage *spinnaker.Stage, r *Result) {
 			w.Pending = append(w.Pending, inserted)
 		}
 	}
-	if r.User != "" {
-		a.ex.Authentication.User = r.User
+	for _, kind := range r.Notifications {
+		a.notify(kind, stage.ID)
 	}
 }
 

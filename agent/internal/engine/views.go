@@ -45,7 +45,7 @@ func (v *views) env(stage *spinnaker.Stage) *spel.Env {
 			view.Status, view.More = string(s.Status), stageFields(s)
 		}
 	}
-	env := &spel.Env{Execution: v.seen, User: v.ex.Authentication.User}
+	env := &spel.Env{Execution: v.seen, User: User(v.ex, stage)}
 	if stage != nil {
 		env.Stage = v.stages[stage.ID]
 	}

@@ -3,11 +3,38 @@ package runner_test
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
+
+// TestEvaluateArtifacts: later contents see earlier ones, and what is no text is written as JSON.
+func TestEvaluateArtifacts(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"evaluateArtifacts","artifactContents":[
+	  {"name":"tag","contents":"v${trigger.n}","id":"a"},{"name":"manifest","contents":"image: cart:${tag}"},{"name":"object","contents":{"tag":"${tag}"}},
+	  {"name":"broken","contents":"x-${nope.z}"}]}]}`), spinnaker.Trigger{"n": 7}))
+	var found []string
+	for _, a := range engine.Artifacts(ex.Stages[0].Outputs["artifacts"]) {
+		body, err := base64.StdEncoding.DecodeString(a.Reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, a.Type+" "+a.Name+" "+a.UUID+" "+string(body))
+	}
+	expect(t, "artifacts", strings.Join(found, "|"), "embedded/base64 tag a v7|embedded/base64 manifest  image: cart:v7|"+
+		`embedded/base64 object  {"tag":"v7"}|embedded/base64 broken  x-${nope.z}`)
+	if summary, _ := ex.Stages[0].Context["expressionEvaluationSummary"].(map[string]any); len(summary) != 1 {
+		t.Errorf("what could not be evaluated: found %v", summary)
+	}
+	var tasks []string
+	for _, task := range ex.Stages[0].Tasks {
+		tasks = append(tasks, task.Name)
+	}
+	expect(t, "tasks", strings.Join(tasks, " "), "evaluateArtifacts bindArtifacts")
+}
 
 func TestFindArtifacts(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})
@@ -37,6 +64,19 @@ func TestFindArtifacts(t *testing.T) {
 		body, err := base64.StdEncoding.DecodeString(found[0].Reference)
 		expect(t, options, fmt.Sprint(string(body), err), "image: cart:"+tag+"<nil>")
 	}
+	// In the same pipeline, what this stage itself found earlier does not count.
+	again := pipeline(t, `{"application":"shop","name":"again","id":"again","stages":[
+	  {"refId":"0","type":"evaluateArtifacts","artifactContents":[{"name":"manifest","contents":"${trigger.tag}"}],"stageEnabled":{"type":"expression","expression":"trigger.tag != 'x'"}},
+	  {"refId":"1","type":"findArtifactFromExecution","requisiteStageRefIds":["0"],"application":"shop","pipeline":"again","executionOptions":{"succeeded":true},
+	   "expectedArtifacts":[{"id":"m","matchArtifact":{"name":"manifest"}}],"continuePipeline":true}]}`)
+	b.ended(b.launch(again, spinnaker.Trigger{"tag": "1"}))
+	b.ended(b.launch(again, spinnaker.Trigger{"tag": "2"}))
+	ex = b.ended(b.launch(again, spinnaker.Trigger{"tag": "x"}))
+	if found := engine.Artifacts(stageOf(ex, "1").Outputs["artifacts"]); len(found) != 1 || found[0].Reference != base64.StdEncoding.EncodeToString([]byte("2")) {
+		t.Errorf("in the same pipeline: found %v", found)
+	}
+	ex = b.ended(b.launch(again, spinnaker.Trigger{"tag": "x"}))
+	expect(t, "only its own", statuses(ex), "SUCCEEDED 0=SKIPPED 1=FAILED_CONTINUE")
 	ex = b.ended(b.launch(pipeline(t, `{"application":"shop","name":"find","stages":[{"refId":"1","type":"findArtifactFromExecution","pipeline":"produce",
 	  "expectedArtifact":{"id":"m","matchArtifact":{"name":"other"}}}]}`), nil))
 	expect(t, "nothing fits", statuses(ex), "TERMINAL 1=TERMINAL")

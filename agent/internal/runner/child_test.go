@@ -183,8 +183,32 @@ func TestMonitorPipeline(t *testing.T) {
 		`["` + done + `"]`: "SUCCEEDED 1=SUCCEEDED",
 		`[]`:               "TERMINAL 1=TERMINAL",
 		`["gone"]`:         "TERMINAL 1=TERMINAL",
+		`"${trigger.id}"`:  "SUCCEEDED 1=SUCCEEDED",
 	} {
-		ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"m","stages":[{"refId":"1","type":"monitorPipeline","executionIds":`+ids+`}]}`), nil))
+		ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"m","stages":[{"refId":"1","type":"monitorPipeline","executionIds":`+ids+`}]}`), spinnaker.Trigger{"id": done}))
 		expect(t, ids, statuses(ex), expected)
 	}
+}
+
+// TestMonitorBehavior: with FailFast the first failure ends the watch, else the last execution does.
+func TestMonitorBehavior(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	failed := b.launch(pipeline(t, `{"application":"shop","name":"a","stages":[{"refId":"1","type":"wait","name":"Odd","waitTime":"soon"}]}`), nil)
+	b.ended(failed)
+	busy := b.launch(pipeline(t, `{"application":"shop","name":"b","stages":[{"refId":"1","type":"manualJudgment"}]}`), nil)
+	monitor := func(behavior string) string {
+		return b.launch(pipeline(t, `{"application":"shop","name":"m","stages":[{"refId":"1","type":"monitorPipeline","monitorBehavior":"`+behavior+`",
+		  "executionIds":["`+failed+`","`+busy+`"]}]}`), nil)
+	}
+	ex := b.ended(monitor("FailFast"))
+	expect(t, "FailFast", failures(ex, "1"), "At least one monitored pipeline failed, look for errors in failed pipelines|"+
+		"Exception in child pipeline stage (a: Odd): waitTime is soon, which is not a number of seconds: correct the stage's waitTime")
+	patient := monitor("WaitForAllToComplete")
+	b.running(patient)
+	expect(t, "while one is busy", statuses(b.execution(patient)), "RUNNING 1=RUNNING")
+	if err := b.runner.Cancel(t.Context(), patient, "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	b.ended(patient)
+	expect(t, "the watched execution goes on", statuses(b.execution(busy)), "RUNNING 1=RUNNING")
 }

@@ -42,6 +42,9 @@ func (r *Runner) Patch(ctx context.Context, executionID, stageID, user string, v
 			return spinnaker.Conflict("Stage %q of execution %s has ended already with status %s: it can not be changed.",
 				stage.Name, executionID, stage.Status)
 		}
+		if problem := engine.PatchProblem(stage, values); problem != "" {
+			return spinnaker.Conflict("Stage %q of execution %s: %s.", stage.Name, executionID, problem)
+		}
 		if skip, _ := engine.Bool(values["manualSkip"]); skip && !skippable(stage) {
 			return &spinnaker.Error{Status: methodNotAllowed, Message: "Cannot manually skip stage."}
 		}

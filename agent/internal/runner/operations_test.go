@@ -74,6 +74,26 @@ func TestOperationsInTheWrongState(t *testing.T) {
 	expectRefusal(t, "delete again", b.runner.Delete(ctx, id), http.StatusNotFound, "No PIPELINE found for "+id)
 }
 
+// TestJudgmentRulesStay: who may judge is not for the judge to say.
+func TestJudgmentRulesStay(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	id := b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"manualJudgment","name":"Go?","preventSelfApproval":true}]}`),
+		spinnaker.Trigger{"user": "ann"})
+	b.running(id)
+	stageID := b.execution(id).Stages[0].ID
+	err := b.runner.Patch(t.Context(), id, stageID, "ann", map[string]any{"preventSelfApproval": false, "judgmentStatus": "continue"})
+	expectRefusal(t, "patch of a rule", err, http.StatusConflict, `Stage "Go?" of execution `+id+
+		`: a judgment's preventSelfApproval can not be changed while it waits: change the pipeline, and start it again.`)
+	if err := b.runner.Patch(t.Context(), id, stageID, "ann", map[string]any{"judgmentStatus": "continue"}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "after ann's own judgment", statuses(b.execution(id)), "RUNNING 1=RUNNING")
+	if err := b.runner.Patch(t.Context(), id, stageID, "bob", map[string]any{"judgmentStatus": "continue"}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "after bob's", statuses(b.ended(id)), "SUCCEEDED 1=SUCCEEDED")
+}
+
 // TestPatchIsAnsweredWithItsEffect: when Patch returns, the stage has seen it.
 func TestPatchIsAnsweredWithItsEffect(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})

@@ -25,7 +25,7 @@ func (r *Runner) request(ctx context.Context, s *step, described StageType, eval
 		Application: s.ex.Application, Pipeline: s.ex.Name, PipelineConfigId: s.ex.PipelineConfigID,
 		ExecutionId: s.ex.ID, StageId: s.stage.ID, RefId: s.stage.RefID, Type: described.Type, Name: s.stage.Name,
 		Attempt: int32(s.work.Attempt), Step: int32(s.work.Step), IdempotencyKey: s.key(),
-		User: s.ex.Authentication.User, State: s.work.State,
+		User: engine.User(s.ex.Execution, s.stage), State: s.work.State,
 		StageStarted: timestamppb.New(s.stage.StartTime.Time()),
 		CancelReason: s.ex.CancellationReason, CanceledBy: s.ex.CanceledBy,
 	}

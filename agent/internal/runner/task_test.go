@@ -46,6 +46,15 @@ func (s *shelf) SavePipeline(tx store.Tx, p spinnaker.Pipeline, stale bool, _ st
 	if stale {
 		return p, spinnaker.Invalid("The submitted pipeline is stale.")
 	}
+	if p.Name == "bad" {
+		return p, spinnaker.Invalid("it is bad")
+	}
+	if p.ID == "" {
+		var err error
+		if p, err = p.With(map[string]any{"id": "new-" + p.Application + "-" + p.Name}); err != nil {
+			return p, err
+		}
+	}
 	return p, tx.PutPipeline(p)
 }
 

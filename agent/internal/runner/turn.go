@@ -203,7 +203,7 @@ func (t *turn) nextOwn() (*spinnaker.Stage, *stage.Definition) {
 			continue
 		}
 		definition, own := t.Stages.Lookup(s.Type)
-		if own && definition.Inside(s, w.Phase) {
+		if own && definition.Inside(s, w) {
 			return s, &definition
 		}
 		if !own && !t.provided(s) {
@@ -363,7 +363,7 @@ func (t *turn) claimDue() error {
 			continue
 		}
 		definition, own := t.Stages.Lookup(s.Type)
-		if !own && !t.provided(s) || own && definition.Inside(s, w.Phase) {
+		if !own && !t.provided(s) || own && definition.Inside(s, w) {
 			continue // left over from runDue: the next turn's
 		}
 		claim, err := t.tx.ClaimStage(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID}, t.Incarnation.ID, t.now)

@@ -21,6 +21,20 @@ func FindArtifacts() Definition {
 	return Definition{
 		Type: "findArtifactFromExecution", Tasks: []string{"findArtifactFromExecution"},
 		Change: func(_ context.Context, c Context) (engine.Result, error) { return findArtifacts(c) },
+		Validate: func(config map[string]any) []string {
+			f := saving(config)
+			if f.missing("pipeline") {
+				f.wrong("pipeline", "it is missing: the artifacts of which pipeline are to be found? It is named by its id")
+			}
+			if len(f.objects("expectedArtifacts")) == 0 && f.of["expectedArtifact"] == nil && !isExpression(f.of["expectedArtifacts"]) {
+				f.wrong("expectedArtifacts", "it is missing: which artifacts are to be found?")
+			}
+			options := f.object("executionOptions")
+			for _, key := range []string{"succeeded", "successful", "terminal", "running"} {
+				options.flag(key)
+			}
+			return *f.found
+		},
 	}
 }
 
@@ -41,9 +55,10 @@ func findArtifacts(c Context) (engine.Result, error) {
 		return failed("no execution of pipeline %s of application %q has one of the statuses %v: run it first, or allow more statuses in the stage's executionOptions",
 			pipelineID, text(c.Config, "application"), statuses), nil
 	}
+	own := pipelineID == c.Execution.PipelineConfigID
 	var artifacts []spinnaker.Artifact
 	for _, stage := range slices.Backward(runs[0].Stages) {
-		if stage.ID != c.Stage.ID {
+		if !own || stage.RefID != c.Stage.RefID {
 			artifacts = append(artifacts, engine.Artifacts(stage.Outputs["artifacts"])...)
 		}
 	}
@@ -99,22 +114,56 @@ func expectedOf(config map[string]any) ([]spinnaker.ExpectedArtifact, error) {
 	return expected, nil
 }
 
-// EvaluateArtifacts is the stage type "evaluateArtifacts": texts with expressions become artifacts that hold them.
+// contentsKey is the member of an evaluateArtifacts stage that holds the texts.
+const contentsKey = "artifactContents"
+
+// EvaluateArtifacts is the stage type "evaluateArtifacts": texts with expressions become artifacts that hold them. Later
+// ones see earlier ones under their names.
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/EvaluateArtifactsStage.java.
 func EvaluateArtifacts() Definition {
 	return Definition{
-		Type: "evaluateArtifacts", Tasks: []string{"evaluateArtifacts"},
-		Run: func(_ context.Context, c Context) engine.Result {
-			result := succeeded()
-			for _, content := range objects(c.Config, "artifactContents") {
-				body, _ := content["contents"].(string)
-				result.Artifacts = append(result.Artifacts, spinnaker.Artifact{
-					Type: artifact.Embedded, Name: text(content, "name"), UUID: text(content, "id"),
-					Reference: base64.StdEncoding.EncodeToString([]byte(body)),
-				})
+		Type: "evaluateArtifacts", Tasks: []string{"evaluateArtifacts", "bindArtifacts"}, Own: []string{contentsKey},
+		Run: evaluateArtifacts,
+		Validate: func(config map[string]any) []string {
+			f := saving(config)
+			for _, content := range f.objects(contentsKey) {
+				if content.missing("name") {
+					content.wrong("name", "it is missing: what is the artifact called?")
+				}
 			}
-			return result
+			return *f.found
 		},
 	}
+}
+
+func evaluateArtifacts(ctx context.Context, c Context) engine.Result {
+	result := succeeded()
+	names := map[string]any{}
+	var summary map[string]any
+	for _, content := range objects(c.Config, contentsKey) {
+		env := c.Env()
+		env.Root = names
+		evaluated, outcome := c.Expressions.EvalDocument(ctx, content["contents"], env)
+		if !outcome.OK() {
+			evaluated, summary = content["contents"], merged(summary, outcome)
+		}
+		body, isText := evaluated.(string)
+		if !isText {
+			data, err := json.Marshal(evaluated)
+			if err != nil {
+				return failed("%s: %q: %v", contentsKey, text(content, "name"), err)
+			}
+			body = string(data)
+		}
+		name := text(content, "name")
+		if name != "" && outcome.OK() {
+			names[name] = evaluated
+		}
+		result.Artifacts = append(result.Artifacts, spinnaker.Artifact{
+			Type: artifact.Embedded, Name: name, UUID: text(content, "id"), Reference: base64.StdEncoding.EncodeToString([]byte(body)),
+		})
+	}
+	keepSummary(&result, c.Config, summary)
+	return result
 }

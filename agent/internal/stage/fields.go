@@ -169,6 +169,23 @@ func (f fields) object(key string) fields {
 	return inner
 }
 
+// list reads a list of texts.
+func (f fields) list(key string) {
+	value, ok := f.value(key)
+	if !ok {
+		return
+	}
+	items, isList := value.([]any)
+	if !isList {
+		f.wrong(key, "found %s, expected a list of texts", kindOf(value))
+	}
+	for i, item := range items {
+		if _, isText := item.(string); !isText {
+			f.wrong(fmt.Sprintf("%s[%d]", key, i), "found %s, expected a text", kindOf(item))
+		}
+	}
+}
+
 // objects reads a list of objects.
 func (f fields) objects(key string) []fields {
 	value, ok := f.value(key)
@@ -221,7 +238,7 @@ func withoutPassword(address string) string {
 	return parsed.Redacted()
 }
 
-// refused is the result of a stage whose configuration can not be used.
+// unusable is the result of a stage whose configuration can not be used.
 func unusable(problems []string) engine.Result {
 	result := failed("the stage's configuration can not be used: %s", problems[0])
 	result.Errors = problems[1:]

@@ -137,5 +137,5 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-// user is as whom the execution runs.
-func (c Context) user() string { return c.Execution.Authentication.User }
+// user is as whom the stage runs.
+func (c Context) user() string { return engine.User(c.Execution.Execution, c.Stage) }

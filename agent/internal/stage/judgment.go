@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -22,49 +23,112 @@ type Roles func(user string) (roles []string, admin, ok bool)
 // Source: spinnaker/spinnaker orca/orca-echo echo/pipeline/ManualJudgmentStage.groovy.
 func ManualJudgment(roles Roles) Definition {
 	return Definition{
-		Type: "manualJudgment", Tasks: []string{"waitForJudgment"}, Timeout: judgmentTime,
-		Run: func(_ context.Context, c Context) engine.Result { return judge(c, roles) },
+		Type: engine.JudgmentType, Tasks: []string{"waitForJudgment"}, Timeout: judgmentTime,
+		Run:      func(_ context.Context, c Context) engine.Result { return judge(c, roles) },
+		Validate: validateJudgment,
 	}
 }
 
 // awaitsJudgment is the event that a judgment waits for.
 const awaitsJudgment = "judgment"
 
+// The notifications of a judgment.
+const (
+	judgmentAwaited   = "manualJudgment"
+	judgmentContinued = "manualJudgmentContinue"
+	judgmentStopped   = "manualJudgmentStop"
+)
+
+// judgmentState is what a judgment remembers.
+type judgmentState struct {
+	// Notified is when people were last told that it waits, in milliseconds since 1970.
+	Notified int64 `json:"notified"`
+}
+
 func judge(c Context, roles Roles) engine.Result {
 	decision := strings.ToLower(text(c.Config, "judgmentStatus"))
 	if decision != "continue" && decision != "stop" {
-		return engine.Result{Status: spinnaker.Running, Awaits: awaitsJudgment}
+		return awaitJudgment(c)
 	}
 	judge := ""
 	if modified := c.Stage.LastModified; modified != nil {
 		judge = modified.User
 	}
 	if refusal := mayNotJudge(c, judge, roles); refusal != "" {
-		return engine.Result{
-			Status: spinnaker.Running, Awaits: awaitsJudgment, Warnings: []string{refusal},
-			Context: map[string]any{"judgmentStatus": ""},
-		}
+		result := awaitJudgment(c)
+		result.Warnings = []string{refusal}
+		result.Context = map[string]any{"judgmentStatus": ""}
+		return result
 	}
+	result, told := succeeded(), judgmentContinued
 	if decision == "stop" {
 		by := ""
 		if judge != "" {
 			by = " by " + judge
 		}
-		return failed("the judgment was to stop%s", by)
+		result, told = failed("the judgment was to stop%s", by), judgmentStopped
 	}
-	result := succeeded()
-	if propagate, _ := engine.Bool(c.Config["propagateAuthenticationContext"]); propagate {
-		result.User = judge
+	if send, _ := engine.Bool(c.Config["sendNotifications"]); send {
+		result.Notifications = []string{told}
 	}
 	return result
 }
 
+// awaitJudgment waits, and tells people so: once, or as often as one of the stage's notifications asks for.
+func awaitJudgment(c Context) engine.Result {
+	result := engine.Result{Status: spinnaker.Running, Awaits: awaitsJudgment}
+	var state judgmentState
+	if len(c.Work.State) > 0 {
+		if err := json.Unmarshal(c.Work.State, &state); err != nil {
+			return failed("read the state of the judgment: %v", err)
+		}
+	}
+	every := noticeEvery(c.Config)
+	next := time.UnixMilli(state.Notified).Add(every)
+	if state.Notified == 0 || every > 0 && !c.Now.Before(next) {
+		state.Notified = c.Now.UnixMilli()
+		next = c.Now.Add(every)
+		result.Notifications = []string{judgmentAwaited}
+	}
+	if every > 0 {
+		result.RequeueAfter = next.Sub(c.Now)
+	}
+	kept, err := json.Marshal(state)
+	if err != nil {
+		return failed("keep the state of the judgment: %v", err)
+	}
+	result.State = kept
+	return result
+}
+
+// shortestNotice bounds how often people are told that a judgment waits.
+const shortestNotice = time.Minute
+
+// noticeEvery is the shortest notifyEveryMs of a stage's notifications; 0 is once.
+func noticeEvery(config map[string]any) time.Duration {
+	var shortest time.Duration
+	for _, notification := range objects(config, "notifications") {
+		every, ok := engine.Span(notification["notifyEveryMs"], time.Millisecond)
+		if ok && every > 0 && (shortest == 0 || every < shortest) {
+			shortest = max(every, shortestNotice)
+		}
+	}
+	return shortest
+}
+
 // mayNotJudge says why a user's judgment does not count, or "".
 func mayNotJudge(c Context, user string, roles Roles) string {
-	if prevent, _ := engine.Bool(c.Config["preventSelfApproval"]); prevent && user == c.Execution.Trigger.Text("user") {
-		return "the judgment of " + user + " does not count: who started the pipeline may not approve it (preventSelfApproval)"
+	who := user
+	if who == "" {
+		who = "somebody who has not signed in"
 	}
-	required := append(texts(c.Config, "selectedStageRoles"), texts(c.Config, "requiredJudgmentRoles")...)
+	if prevent, _ := engine.Bool(c.Config["preventSelfApproval"]); prevent && user == c.Execution.Trigger.Text("user") {
+		return "the judgment of " + who + " does not count: who started the pipeline may not approve it (preventSelfApproval)"
+	}
+	required := texts(c.Config, "requiredJudgmentRoles")
+	if len(required) == 0 {
+		required = texts(c.Config, "selectedStageRoles")
+	}
 	if len(required) == 0 || roles == nil {
 		return ""
 	}
@@ -72,5 +136,23 @@ func mayNotJudge(c Context, user string, roles Roles) string {
 	if admin || !known || slices.ContainsFunc(held, func(role string) bool { return slices.Contains(required, role) }) {
 		return ""
 	}
-	return "the judgment of " + user + " does not count: it takes one of the roles " + strings.Join(required, ", ")
+	return "the judgment of " + who + " does not count: it takes one of the roles " + strings.Join(required, ", ")
+}
+
+func validateJudgment(config map[string]any) []string {
+	f := saving(config)
+	for _, input := range f.objects("judgmentInputs") {
+		if input.missing("value") {
+			input.wrong("value", "it is missing: which choice is it?")
+		}
+	}
+	for _, key := range []string{"preventSelfApproval", "propagateAuthenticationContext", "sendNotifications"} {
+		f.flag(key)
+	}
+	for _, notification := range f.objects("notifications") {
+		notification.span("notifyEveryMs", time.Millisecond, "milliseconds")
+	}
+	f.list("selectedStageRoles")
+	f.list("requiredJudgmentRoles")
+	return *f.found
 }

@@ -30,15 +30,52 @@ const (
 // tasks/MonitorPipelineTask.groovy, DependentPipelineStarter.groovy.
 func Pipeline() Definition {
 	return Definition{
-		Type: "pipeline", Tasks: []string{"startPipeline", "monitorPipeline"}, Timeout: childTime,
+		Type: "pipeline", Timeout: childTime, Cancel: cancelChild, Validate: validatePipeline,
 		Change: func(_ context.Context, c Context) (engine.Result, error) {
-			if id := text(c.Config, "executionId"); id != "" {
-				return watchChild(c, id)
+			id := text(c.Config, "executionId")
+			step, at := startChild, 0
+			if id != "" {
+				step, at = func(c Context) (engine.Result, error) { return watchChild(c, id) }, 1
 			}
-			return startChild(c)
+			result, err := step(c)
+			if result.Status == spinnaker.Running {
+				at = 1
+			}
+			result.Tasks = tasksUpTo(childTasks(c.Config), at, result.Status)
+			return result, err
 		},
-		Cancel: cancelChild,
 	}
+}
+
+// childTasks names the tasks of a stage that runs a pipeline.
+func childTasks(config map[string]any) []string {
+	tasks := []string{"startPipeline"}
+	if waits(config) {
+		tasks = append(tasks, "monitorPipeline")
+	}
+	if len(objects(config, "expectedArtifacts")) > 0 {
+		tasks = append(tasks, bindTask)
+	}
+	return tasks
+}
+
+// waits says whether a stage waits for what it starts, which it does unless told otherwise.
+func waits(config map[string]any) bool {
+	wait, said := engine.Bool(config["waitForCompletion"])
+	return wait || !said
+}
+
+func validatePipeline(config map[string]any) []string {
+	f := saving(config)
+	if f.missing("pipeline") {
+		f.wrong("pipeline", "it is missing: which pipeline is to be run? It is named by its id")
+	}
+	f.text("pipeline")
+	f.object("pipelineParameters")
+	for _, key := range []string{"waitForCompletion", "skippable", "skipDownstreamOutput"} {
+		f.flag(key)
+	}
+	return *f.found
 }
 
 func startChild(c Context) (engine.Result, error) {
@@ -53,10 +90,7 @@ func startChild(c Context) (engine.Result, error) {
 	if child.Disabled {
 		return failed("The referenced pipeline is disabled"), nil
 	}
-	wait := true
-	if said, ok := engine.Bool(c.Config["waitForCompletion"]); ok {
-		wait = said
-	}
+	wait := waits(c.Config)
 	if problem := circle(c.Execution.Execution, child, wait); problem != "" {
 		return failed("%s", problem), nil
 	}
@@ -201,6 +235,17 @@ func MonitorPipeline() Definition {
 	return Definition{
 		Type: "monitorPipeline", Tasks: []string{"monitorPipeline"}, Timeout: childTime,
 		Change: func(_ context.Context, c Context) (engine.Result, error) { return watchAll(c) },
+		Validate: func(config map[string]any) []string {
+			f := saving(config)
+			if f.of["executionIds"] == nil && f.missing("executionId") {
+				f.wrong("executionIds", "it is missing: which executions are to be watched?")
+			}
+			if _, isText := f.of["executionIds"].(string); !isText {
+				f.list("executionIds")
+			}
+			f.choice("monitorBehavior", "WaitForAllToComplete", "FailFast")
+			return *f.found
+		},
 	}
 }
 
@@ -209,6 +254,9 @@ const watchPause = 15 * time.Second
 
 func watchAll(c Context) (engine.Result, error) {
 	ids := texts(c.Config, "executionIds")
+	if one, ok := c.Config["executionIds"].(string); ok && one != "" {
+		ids = []string{one}
+	}
 	if id := text(c.Config, "executionId"); id != "" {
 		ids = append(ids, id)
 	}

@@ -23,8 +23,33 @@ const (
 func CheckPreconditions() Definition {
 	return Definition{
 		Type: checkPreconditionsType, Tasks: []string{"checkPrecondition"}, Own: []string{"preconditions"},
-		Run: checkPreconditions,
+		Run: checkPreconditions, Validate: validatePreconditions,
 	}
+}
+
+func validatePreconditions(config map[string]any) []string {
+	f := saving(config)
+	for _, precondition := range f.objects("preconditions") {
+		precondition.flag("failPipeline")
+		inner := precondition.object("context")
+		switch kind := precondition.choice("type", "expression", "stageStatus", "noop"); kind {
+		case "expression":
+			if inner.missing("expression") {
+				inner.wrong("expression", "it is missing: what is to hold?")
+			}
+		case "stageStatus":
+			for _, key := range []string{"stageName", "stageStatus"} {
+				if inner.missing(key) {
+					inner.wrong(key, "it is missing")
+				}
+			}
+		case "":
+			if precondition.missing("type") {
+				precondition.wrong("type", "it is missing: expected expression, stageStatus or noop")
+			}
+		}
+	}
+	return *f.found
 }
 
 func checkPreconditions(ctx context.Context, c Context) engine.Result {

@@ -53,7 +53,8 @@ type Definition struct {
 	// Validate says what is wrong with a configuration that is saved, each text with the field it is about; nil when there
 	// is nothing to check.
 	Validate func(config map[string]any) []string
-	// Outside: the steps reach something outside the agent, so that neither Run nor Cancel is inside the transaction.
+	// Outside: the steps reach something outside the agent, so that neither Run nor Cancel is inside the transaction. A
+	// type with Run and Change gets Run until it has a state, and Change from then on, inside.
 	Outside bool
 	// Run performs a step. It changes nothing in the store, so it may run outside the transaction: it does when the stage's
 	// expressions ask for something outside. Then the context has no Tx.
@@ -65,12 +66,17 @@ type Definition struct {
 	Cancel func(context.Context, Context) (engine.Result, error)
 }
 
-// Inside says whether a step of the stage has to run inside the transaction, or may.
-func (d Definition) Inside(s *spinnaker.Stage, phase engine.Phase) bool {
+// Inside says whether the next step of the stage has to run inside the transaction, or may.
+func (d Definition) Inside(s *spinnaker.Stage, w *engine.Work) bool {
 	if d.Outside {
-		return false
+		return w.Phase != engine.PhaseCancel && d.changes(w)
 	}
-	return d.Change != nil || phase == engine.PhaseCancel || !engine.AsksOutside(s.Context)
+	return d.Change != nil || w.Phase == engine.PhaseCancel || !engine.AsksOutside(s.Context)
+}
+
+// changes says whether the next step is Change.
+func (d Definition) changes(w *engine.Work) bool {
+	return d.Change != nil && (d.Run == nil || len(w.State) > 0)
 }
 
 // Set is the stage types that the agent provides.
@@ -136,7 +142,7 @@ func (d Definition) Perform(ctx context.Context, step Step) (engine.Result, erro
 	}
 	var result engine.Result
 	var err error
-	if d.Change != nil {
+	if d.changes(&c.Work) {
 		result, err = d.Change(ctx, c)
 	} else {
 		result = d.Run(ctx, c)

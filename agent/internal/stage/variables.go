@@ -19,6 +19,16 @@ func EvaluateVariables() Definition {
 	return Definition{
 		Type: "evaluateVariables", Tasks: []string{"evaluateVariables"}, Own: []string{variablesKey},
 		Run: evaluateVariables,
+		Validate: func(config map[string]any) []string {
+			f := saving(config)
+			for _, variable := range f.objects(variablesKey) {
+				if variable.missing("key") {
+					variable.wrong("key", "it is missing: under which name is the value to be found?")
+				}
+				variable.text("key")
+			}
+			return *f.found
+		},
 	}
 }
 
@@ -56,15 +66,23 @@ func evaluateVariables(ctx context.Context, c Context) engine.Result {
 		shown = append(shown, variable)
 	}
 	result.Context = map[string]any{variablesKey: shown}
-	if earlier, ok := c.Config[spel.SummaryKey].(map[string]any); ok || summary != nil {
-		all := maps.Clone(earlier)
-		if all == nil {
-			all = map[string]any{}
-		}
-		maps.Copy(all, summary)
-		result.Context[spel.SummaryKey] = all
-	}
+	keepSummary(&result, c.Config, summary)
 	return result
+}
+
+// keepSummary adds failures of evaluations to what a stage's context says of them already.
+func keepSummary(result *engine.Result, config, summary map[string]any) {
+	earlier, ok := config[spel.SummaryKey].(map[string]any)
+	if !ok && summary == nil {
+		return
+	}
+	all := map[string]any{}
+	maps.Copy(all, earlier)
+	maps.Copy(all, summary)
+	if result.Context == nil {
+		result.Context = map[string]any{}
+	}
+	result.Context[spel.SummaryKey] = all
 }
 
 // merged adds the failures of one evaluation to those of others.

@@ -14,7 +14,12 @@ import (
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/WaitStage.java, tasks/WaitTask.java.
 func Wait() Definition {
-	return Definition{Type: "wait", Tasks: []string{"wait"}, Run: wait}
+	return Definition{Type: "wait", Tasks: []string{"wait"}, Run: wait, Validate: func(config map[string]any) []string {
+		f := saving(config)
+		f.span("waitTime", time.Second, "seconds")
+		f.flag("skipRemainingWait")
+		return *f.found
+	}}
 }
 
 // awaitsSkip is the event that ends a wait early.
@@ -46,7 +51,14 @@ func waitUntil(now, until time.Time) engine.Result {
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/WaitUntilStage.java.
 func WaitUntil() Definition {
-	return Definition{Type: "waitUntil", Tasks: []string{"waitUntil"}, Run: func(_ context.Context, c Context) engine.Result {
+	return Definition{Type: "waitUntil", Tasks: []string{"waitUntil"}, Validate: func(config map[string]any) []string {
+		f := saving(config)
+		if f.missing("epochMillis") {
+			f.wrong("epochMillis", "it is missing: until when is to be waited, in milliseconds since 1970?")
+		}
+		f.span("epochMillis", time.Millisecond, "milliseconds since 1970")
+		return *f.found
+	}, Run: func(_ context.Context, c Context) engine.Result {
 		raw := c.Config["epochMillis"]
 		at, ok := engine.Number(raw)
 		if !ok {
