@@ -11,25 +11,20 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/jenkins/poll"
 )
 
-const (
-	// parallel is how many items of an account are looked at at once: a few that hang do not hold up the others.
-	parallel = 8
-	// idle is the longest time between two looks for a lease that another process holds.
-	idle = 5 * time.Second
-	// releaseTime bounds giving the lease back at the end.
-	releaseTime = 5 * time.Second
-)
+// parallel is how many items of an account are looked at at once: a few that hang do not hold up the others.
+const parallel = 8
 
 // watcher runs the feed of one account.
 type watcher struct {
 	Options
 	Account
-	// epoch is that of the lease, items what is known of each; nil while another process holds the lease.
-	epoch int64
+	lease *lease.Lease
+	// items are what is known of each, while this process holds the lease.
 	items map[string]*item
 	// last is the item that was looked at last: the next cycle goes on after it, so that one that was cut short does not
 	// favour anybody.
@@ -49,12 +44,12 @@ type item struct {
 
 func newWatcher(o Options, account Account) *watcher {
 	o.Log = o.Log.With("feed", account.Kind, "account", account.Name)
-	return &watcher{Options: o, Account: account}
+	return &watcher{Options: o, Account: account, lease: lease.New(o.Store, account.name(), o.Incarnation, o.Log)}
 }
 
 func (w *watcher) run(ctx context.Context) {
-	defer w.release(ctx)
-	wait, failures := poll.Phase(w.name(), min(w.Interval, idle)), 0
+	defer w.lease.Release(ctx)
+	wait, failures := poll.Phase(w.name(), w.Interval), 0
 	for {
 		timer := time.NewTimer(wait)
 		select {
@@ -87,8 +82,8 @@ func (w *watcher) next(took time.Duration, more bool, failures int, err error) t
 		return max(busy.For, poll.Jitter(poll.Delay(w.Interval, failures, err), rand.Float64()))
 	case err != nil:
 		return poll.Jitter(poll.Delay(w.Interval, failures, err), rand.Float64())
-	case w.items == nil:
-		return poll.Jitter(min(w.Interval, idle), rand.Float64())
+	case !w.lease.Held():
+		return poll.Jitter(min(w.Interval, lease.Retry), rand.Float64())
 	case more:
 		return w.Interval / 10
 	default:
@@ -98,18 +93,33 @@ func (w *watcher) next(took time.Duration, more bool, failures int, err error) t
 
 // cycle looks at every item once. more says that some look was ended by a limit.
 func (w *watcher) cycle(ctx context.Context) (more bool, err error) {
-	if held, err := w.hold(ctx); err != nil || !held {
+	if held, err := w.lease.Hold(ctx, w.load); err != nil || !held {
 		return false, err
 	}
 	names, err := w.Source.Items(ctx)
 	if err != nil {
 		return false, err
 	}
-	if err := w.forget(ctx, names); err != nil {
-		return false, w.lost(err)
+	if err = w.forget(ctx, names); err == nil {
+		more, err = w.lookAtAll(ctx, w.order(names))
 	}
-	more, err = w.lookAtAll(ctx, w.order(names))
-	return more, w.lost(err)
+	if w.lease.Lost(err) {
+		return false, nil
+	}
+	return more, err
+}
+
+// load reads what the process before has stored.
+func (w *watcher) load(r store.Reader) error {
+	states, err := r.JobStates(w.name())
+	if err != nil {
+		return err
+	}
+	w.items = make(map[string]*item, len(states))
+	for name, state := range states {
+		w.items[name] = &item{state: state}
+	}
+	return nil
 }
 
 // order is the order of this cycle: by name, beginning after the item that was looked at last.
@@ -194,7 +204,7 @@ func (w *watcher) look(ctx context.Context, name string, known *item) (more bool
 // record takes news in and stores the state after them, in one transaction.
 func (w *watcher) record(ctx context.Context, name string, seen Seen) error {
 	err := w.Store.Update(ctx, func(tx store.Tx) error {
-		if err := w.fence(tx); err != nil {
+		if err := w.lease.Fence(tx); err != nil {
 			return err
 		}
 		for _, news := range seen.News {
@@ -229,7 +239,7 @@ func (w *watcher) forget(ctx context.Context, names []string) error {
 		return nil
 	}
 	err := w.Store.Update(ctx, func(tx store.Tx) error {
-		if err := w.fence(tx); err != nil {
+		if err := w.lease.Fence(tx); err != nil {
 			return err
 		}
 		return tx.PutJobStates(w.name(), gone)

@@ -89,10 +89,10 @@ func TestWhoLostTheLeaseStoresNothing(t *testing.T) {
 	}
 	r.cycle(first)
 	r.wantEvents("a#1")
-	if first.items != nil {
+	if first.lease.Held() {
 		t.Error("the first process still believes that it holds the lease")
 	}
-	if !strings.Contains(r.log.String(), "another process runs the feed now") {
+	if !strings.Contains(r.log.String(), "another process holds the lease now") {
 		t.Errorf("log:\n%s", r.log)
 	}
 	r.cycle(first)

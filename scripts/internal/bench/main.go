@@ -29,6 +29,7 @@ func measures() []measure {
 		{"process", processFigures},
 		{"engine", engineOverhead},
 		{"bake", bakeAgainstHelm},
+		{"feeds", quietCycles},
 		{"parts", parts},
 	}
 }

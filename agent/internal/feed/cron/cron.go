@@ -3,11 +3,11 @@ package cron
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 )
@@ -17,13 +17,10 @@ const (
 	name = "feed/cron"
 	// Misfire is how late a time may be found that still fires, as in Quartz.
 	Misfire = time.Minute
-	// tick is how often triggers are looked at that may have changed, idle how often a lease that another process holds.
+	// tick is how often triggers are looked at that may have changed.
 	tick = time.Second
-	idle = 5 * time.Second
 	// batch is how many triggers are fired in one transaction.
 	batch = 100
-	// releaseTime bounds giving the lease back at the end.
-	releaseTime = 5 * time.Second
 )
 
 // Options are what a Feed works with.
@@ -48,20 +45,20 @@ type Options struct {
 // Feed fires cron triggers.
 type Feed struct {
 	Options
-	// epoch is that of the lease; plans are what is known of each trigger, nil while another process holds the lease.
-	epoch int64
+	lease *lease.Lease
+	// plans are what is known of each trigger, while this process holds the lease.
 	plans map[string]*plan
 }
 
 // New makes a Feed.
 func New(o Options) *Feed {
 	o.Log = o.Log.With("feed", "cron")
-	return &Feed{Options: o}
+	return &Feed{Options: o, lease: lease.New(o.Store, name, o.Incarnation, o.Log)}
 }
 
 // Run fires triggers until ctx ends.
 func (f *Feed) Run(ctx context.Context) error {
-	defer f.release(ctx)
+	defer f.lease.Release(ctx)
 	told := ""
 	for wait := time.Duration(0); ; {
 		timer := time.NewTimer(wait)
@@ -87,9 +84,9 @@ func (f *Feed) Run(ctx context.Context) error {
 
 // cycle fires what is due, and says how long there is nothing to do.
 func (f *Feed) cycle(ctx context.Context) (time.Duration, error) {
-	held, err := f.hold(ctx)
+	held, err := f.lease.Hold(ctx, f.load)
 	if err != nil || !held {
-		return idle, err
+		return lease.Retry, err
 	}
 	var armed []trigger.Armed
 	err = f.Store.View(ctx, func(r store.Reader) (err error) {
@@ -103,12 +100,10 @@ func (f *Feed) cycle(ctx context.Context) (time.Duration, error) {
 	changed, due := f.plan(armed, now)
 	for len(changed)+len(due) > 0 {
 		some := due[:min(len(due), batch)]
-		if err := f.record(ctx, now, changed, some); errors.Is(err, store.ErrStale) {
-			f.Log.Info("another process fires cron triggers now")
-			f.plans = nil
-			return idle, nil
+		if err := f.record(ctx, now, changed, some); f.lease.Lost(err) {
+			return lease.Retry, nil
 		} else if err != nil {
-			f.plans = nil // read again what is stored
+			f.lease.Drop() // read again what is stored
 			return tick, err
 		}
 		changed, due = nil, due[len(some):]
@@ -135,12 +130,8 @@ func (f *Feed) record(ctx context.Context, now time.Time, changed map[string]*pl
 		return err
 	}
 	err = f.Store.Update(ctx, func(tx store.Tx) error {
-		lease, err := tx.TakeLease(name, f.Incarnation)
-		if err != nil {
-			return fmt.Errorf("renew the lease: %w", err)
-		}
-		if lease.Epoch != f.epoch {
-			return fmt.Errorf("the lease was another process's meanwhile: %w", store.ErrStale)
+		if err := f.lease.Fence(tx); err != nil {
+			return err
 		}
 		for _, p := range due {
 			if err := f.fire(tx, p, now); err != nil {
@@ -232,63 +223,19 @@ func (f *Feed) madeUp(tx store.Tx, p *plan, missed, now time.Time) (bool, error)
 	return !last.IsZero() && last.Before(missed), nil
 }
 
-// hold makes sure of the lease. Whoever gets it reads what the holder before has stored. False means that another process
-// holds it.
-func (f *Feed) hold(ctx context.Context) (bool, error) {
-	if f.plans != nil {
-		return true, nil // what is recorded is fenced by the epoch
-	}
-	var lease store.Lease
-	err := f.Store.View(ctx, func(r store.Reader) (err error) {
-		lease, err = r.Lease(name)
-		return err
-	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return false, fmt.Errorf("read the lease: %w", err)
-	}
-	if err == nil && lease.Incarnation != f.Incarnation {
-		return false, nil
-	}
-	var rows map[string][]byte
-	err = f.Store.Update(ctx, func(tx store.Tx) (err error) {
-		if lease, err = tx.TakeLease(name, f.Incarnation); err != nil {
-			return err
-		}
-		rows, err = tx.JobStates(name)
-		return err
-	})
-	if errors.Is(err, store.ErrStale) {
-		return false, nil
-	}
+// load reads what the process before has stored.
+func (f *Feed) load(r store.Reader) error {
+	rows, err := r.JobStates(name)
 	if err != nil {
-		return false, fmt.Errorf("take the lease: %w", err)
+		return err
 	}
-	return true, f.load(lease.Epoch, rows)
-}
-
-// load takes over what is stored.
-func (f *Feed) load(epoch int64, rows map[string][]byte) error {
-	plans := make(map[string]*plan, len(rows))
+	f.plans = make(map[string]*plan, len(rows))
 	for id, row := range rows {
 		var known state
 		if err := json.Unmarshal(row, &known); err != nil {
 			return fmt.Errorf("read the state of trigger %q: %w", id, err)
 		}
-		plans[id] = &plan{id: id, spec: known.Spec, at: known.At, never: true}
+		f.plans[id] = &plan{id: id, spec: known.Spec, at: known.At, never: true}
 	}
-	f.epoch, f.plans = epoch, plans
 	return nil
-}
-
-// release gives the lease back, so that another process need not wait until this one is known to be dead.
-func (f *Feed) release(ctx context.Context) {
-	if f.plans == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-	defer cancel()
-	err := f.Store.Update(ctx, func(tx store.Tx) error { return tx.ReleaseLease(name, f.Incarnation) })
-	if err != nil && !errors.Is(err, store.ErrStale) {
-		f.Log.Warn("give the lease back", "error", err)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -43,10 +44,11 @@ var testregistry = sync.OnceValues(func() (string, error) {
 
 // service is a running testregistry.
 type service struct {
-	*testing.T
-	// ECR and Admin are URLs, as its endpoints file names them.
-	ECR   string `json:"ecr"`
-	Admin string `json:"admin"`
+	testing.TB
+	// Registry is the host of the anonymous registry, ECR and Admin are URLs, as its endpoints file names them.
+	Registry string `json:"registry"`
+	ECR      string `json:"ecr"`
+	Admin    string `json:"admin"`
 
 	mu sync.Mutex
 	// requests are the calls that went through to the API.
@@ -59,7 +61,7 @@ type call struct {
 }
 
 // startService runs a testregistry until the test ends and points the AWS environment at it.
-func startService(t *testing.T) *service {
+func startService(t testing.TB) *service {
 	t.Helper()
 	binary, err := testregistry()
 	if err != nil {
@@ -87,7 +89,7 @@ func startService(t *testing.T) *service {
 		t.Fatalf("testregistry ended: %v", err)
 	}
 	go io.Copy(io.Discard, output) //nolint:errcheck // it ends with the process
-	s := &service{T: t}
+	s := &service{TB: t}
 	written, err := os.ReadFile(filepath.Join(dir, "endpoints.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +108,7 @@ func (s *service) listen() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	proxy := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 	}}
@@ -201,7 +203,7 @@ type ecrRig struct {
 	client *image.ECR
 }
 
-func newECRRig(t *testing.T, account config.ECR, triggers ...spinnaker.Trigger) *ecrRig {
+func newECRRig(t testing.TB, account config.ECR, triggers ...spinnaker.Trigger) *ecrRig {
 	t.Helper()
 	r := &ecrRig{looker: newLooker(t, triggers), service: startService(t)}
 	r.client = connect(t, account)
@@ -209,7 +211,7 @@ func newECRRig(t *testing.T, account config.ECR, triggers ...spinnaker.Trigger) 
 	return r
 }
 
-func connect(t *testing.T, account config.ECR) *image.ECR {
+func connect(t testing.TB, account config.ECR) *image.ECR {
 	t.Helper()
 	account.Name = "hub"
 	resolver, err := image.New(t.Context(), nil, []config.ECR{account})

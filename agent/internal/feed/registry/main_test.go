@@ -43,7 +43,7 @@ type server struct {
 	requests map[string]int
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{requests: map[string]int{}}
 	inner := ociregistry.New(ociregistry.Logger(log.New(io.Discard, "", 0)))
@@ -82,7 +82,7 @@ func (s *server) count(prefix string) int {
 }
 
 // push pushes a new image under several tags and returns its digest.
-func (s *server) push(t *testing.T, repository string, tags ...string) string {
+func (s *server) push(t testing.TB, repository string, tags ...string) string {
 	t.Helper()
 	made, err := random.Image(64, 1)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *server) push(t *testing.T, repository string, tags ...string) string {
 }
 
 // tag has a tag name the image that another one names.
-func (s *server) tag(t *testing.T, repository, from, to string) {
+func (s *server) tag(t testing.TB, repository, from, to string) {
 	t.Helper()
 	source, err := name.NewTag(s.host+"/"+repository+":"+from, name.Insecure)
 	if err != nil {
@@ -122,14 +122,14 @@ func (s *server) tag(t *testing.T, repository, from, to string) {
 
 // looker looks at an account as a feed does, keeping the states between looks.
 type looker struct {
-	*testing.T
+	testing.TB
 	triggers []spinnaker.Trigger
 	source   *registry.Source
 	states   map[string][]byte
 }
 
-func newLooker(t *testing.T, triggers []spinnaker.Trigger) looker {
-	return looker{T: t, triggers: triggers, states: map[string][]byte{}}
+func newLooker(t testing.TB, triggers []spinnaker.Trigger) looker {
+	return looker{TB: t, triggers: triggers, states: map[string][]byte{}}
 }
 
 // over makes a source as a new process would.
@@ -200,7 +200,7 @@ type rig struct {
 	account config.Registry
 }
 
-func newRig(t *testing.T, account config.Registry, triggers ...spinnaker.Trigger) *rig {
+func newRig(t testing.TB, account config.Registry, triggers ...spinnaker.Trigger) *rig {
 	t.Helper()
 	r := &rig{looker: newLooker(t, triggers), server: newServer(t), account: account}
 	r.account.Name, r.account.Address = "hub", "http://"+r.host

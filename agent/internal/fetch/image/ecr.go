@@ -1,9 +1,12 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
@@ -45,7 +49,34 @@ func newECR(ctx context.Context, account config.ECR) (*ECR, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS environment: %w", err)
 	}
-	return &ECR{account: account, client: ecr.NewFromConfig(loaded), credentials: loaded.Credentials, hosts: map[string]string{}}, nil
+	client := ecr.NewFromConfig(loaded, func(o *ecr.Options) {
+		o.HTTPClient = whole{o.HTTPClient}
+		// What the SDK would print is in its errors, too.
+		o.Logger = logging.Nop{}
+	})
+	return &ECR{account: account, client: client, credentials: loaded.Credentials, hosts: map[string]string{}}, nil
+}
+
+// whole reads every answer to its end before the SDK looks at it, up to maxPage bytes. The SDK itself bounds nothing, and
+// may give a connection up before it has read all.
+type whole struct{ client ecr.HTTPClient }
+
+// Do implements ecr.HTTPClient.
+func (w whole) Do(request *http.Request) (*http.Response, error) {
+	answer, err := w.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxPage {
+		return nil, fmt.Errorf("the answer has more than %d bytes", maxPage)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	return answer, nil
 }
 
 // covers says whether the host is that of the account's registry, or one that the account names. An account without

@@ -161,7 +161,9 @@ func reason(ctx context.Context, host string, err error) string {
 	case errors.As(err, &u):
 		return fmt.Sprintf("%s: %v", host, u.Err)
 	}
-	return fmt.Sprintf("%s: %v", host, err)
+	// Further lines may quote the answer of a server that gives tokens.
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return fmt.Sprintf("%s: %s", host, first)
 }
 
 // passes says whether a failure may be gone soon: no answer at all, or a server's own trouble.
