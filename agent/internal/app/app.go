@@ -243,6 +243,9 @@ func (a *agent) run(ctx context.Context, stdout io.Writer) error {
 		a.log.Warn("tell the address", "error", err)
 	}
 	err := group.Wait()
+	if failed := a.runner.Leave(ctx); failed != nil {
+		a.log.Warn("other agents wait until this one counts as dead", "error", failed)
+	}
 	stopPlugins()
 	return errors.Join(err, <-pluginsEnded)
 }

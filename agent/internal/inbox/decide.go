@@ -48,9 +48,10 @@ func (i *Inbox) Run(ctx context.Context) error {
 // decideDue decides all candidates that are due and says how long there is nothing to do.
 func (i *Inbox) decideDue(ctx context.Context) (time.Duration, error) {
 	for {
-		now := time.Now()
+		var now time.Time
 		var heads []store.Candidate
 		err := i.Store.View(ctx, func(r store.Reader) (err error) {
+			now = r.Now()
 			heads, err = r.DueCandidates(now.Add(idleCheck), decideParallel*4)
 			return err
 		})

@@ -9,12 +9,16 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store"
 )
 
-// errLapsed is why steps are cut short when the store could not be told that this agent is alive: another one may have
-// taken over by now.
+// errLapsed is why steps are cut short when the store could not be told that this agent is alive: another one may take
+// over soon.
 var errLapsed = errors.New("the agent could not renew its lease on the store")
+
+// leaveTimeout bounds telling the store that this agent ends.
+const leaveTimeout = 5 * time.Second
 
 // enter registers this incarnation and buries the dead ones.
 func (r *Runner) enter(ctx context.Context) error {
+	began := time.Now()
 	var buried []string
 	err := r.Store.Update(ctx, func(tx store.Tx) (err error) {
 		before := tx.Now().Add(-r.DeadAfter)
@@ -29,7 +33,7 @@ func (r *Runner) enter(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("register this agent in the store: %w", err)
 	}
-	r.setRenewed()
+	r.setRenewed(began)
 	r.logBuried(buried)
 	return nil
 }
@@ -43,59 +47,155 @@ func (r *Runner) renew(tx store.Tx) error {
 	return tx.Renew(incarnation)
 }
 
-// keepAlive renews this incarnation until ctx ends, and frees what dead ones had claimed. When renewing fails for so
-// long that others may count this one as dead, running steps are cut short.
+// keepAlive renews this incarnation until ctx ends, frees what dead ones had claimed, and what this one has claimed and
+// nobody works on.
 func (r *Runner) keepAlive(ctx context.Context) {
 	ticker := time.NewTicker(r.Renew)
 	defer ticker.Stop()
+	defer r.stopLapse()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		buried, err := r.sayAlive(ctx)
-		switch {
-		case err == nil:
-			r.setRenewed()
-			r.logBuried(buried)
-		case ctx.Err() != nil:
-			return
-		default:
-			r.Log.Error("tell the store that this agent is alive", "error", err)
-			r.checkLapse()
+		for _, task := range []struct {
+			what string
+			do   func(context.Context) error
+		}{
+			{"tell the store that this agent is alive", r.sayAlive},
+			{"take over from dead agents", r.bury},
+			{"look for claims that nobody works on", r.releaseOrphans},
+		} {
+			if err := r.within(ctx, task.do); err != nil && ctx.Err() == nil {
+				r.Log.Error(task.what, "error", err)
+				break // the store is not well
+			}
 		}
 	}
 }
 
-// sayAlive renews this incarnation once, and buries the dead ones.
-func (r *Runner) sayAlive(ctx context.Context) (buried []string, err error) {
+// within does what must not keep this incarnation from being renewed in time.
+func (r *Runner) within(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, r.Renew)
 	defer cancel()
-	err = r.Store.Update(ctx, func(tx store.Tx) (err error) {
-		if err := r.renew(tx); err != nil {
-			return err
-		}
+	return do(ctx)
+}
+
+// sayAlive renews this incarnation once. When it succeeds after it has failed, executions whose turns failed meanwhile get
+// another one at once.
+func (r *Runner) sayAlive(ctx context.Context) error {
+	began := time.Now()
+	if err := r.Store.Update(ctx, r.renew); err != nil {
+		return err
+	}
+	if r.setRenewed(began) {
+		r.Log.Info("the store can be reached again")
+		r.signal()
+	}
+	return nil
+}
+
+func (r *Runner) bury(ctx context.Context) error {
+	var buried []string
+	err := r.Store.Update(ctx, func(tx store.Tx) (err error) {
 		buried, err = tx.Bury(tx.Now().Add(-r.DeadAfter))
 		return err
 	})
-	return buried, err
+	if err == nil {
+		r.logBuried(buried)
+	}
+	return err
 }
 
-func (r *Runner) setRenewed() {
+// setRenewed notes that the incarnation was renewed, at the earliest at a time: the others count from there. It says
+// whether earlier attempts had failed.
+func (r *Runner) setRenewed(at time.Time) (again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.renewed = time.Now()
+	again = !r.renewed.IsZero() && at.Sub(r.renewed) > 2*r.Renew
+	r.renewed = at
+	if again {
+		clear(r.failing)
+	}
+	// Steps are cut short some time before others may take them over.
+	left := time.Until(at.Add(r.DeadAfter * 4 / 5))
+	if r.lapse == nil {
+		r.lapse = time.AfterFunc(left, func() { r.cutSteps(errLapsed) })
+	} else {
+		r.lapse.Reset(left)
+	}
+	return again
 }
 
-// checkLapse cuts running steps short shortly before this incarnation counts as dead.
-func (r *Runner) checkLapse() {
+func (r *Runner) stopLapse() {
 	r.mu.Lock()
-	lapsed := time.Since(r.renewed) >= r.DeadAfter*4/5
-	r.mu.Unlock()
-	if lapsed {
-		r.cutSteps(errLapsed)
+	defer r.mu.Unlock()
+	r.lapse.Stop()
+}
+
+// leaseEnd is until when a step that is claimed now may change anything outside: others may take over a little later. This
+// process's clock goes on while the process itself is stopped.
+func (r *Runner) leaseEnd() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.renewed.Add(r.DeadAfter - r.DeadAfter/15)
+}
+
+// releaseOrphans frees claims of this incarnation that nobody has worked on for as long as an agent takes to die. There are
+// none, unless the connection to the store was lost just when they were committed.
+func (r *Runner) releaseOrphans(ctx context.Context) error {
+	var claims []store.Claim
+	err := r.Store.View(ctx, func(reader store.Reader) (err error) {
+		claims, err = reader.ClaimsOf(r.Incarnation.ID)
+		return err
+	})
+	if err != nil {
+		return err
 	}
+	for _, claim := range r.orphaned(claims) {
+		err := r.Store.Update(ctx, func(tx store.Tx) error { return tx.ReleaseClaim(claim) })
+		if err != nil && !errors.Is(err, store.ErrStale) {
+			return err
+		}
+		r.Log.Warn("released a claim that nobody works on", "execution", claim.ExecutionID, "stage", claim.StageID)
+	}
+	return nil
+}
+
+// orphaned returns the claims that nobody has worked on for long.
+func (r *Runner) orphaned(claims []store.Claim) (long []store.Claim) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	present := make(map[store.Claim]time.Time, len(claims))
+	for _, claim := range claims {
+		if epoch, works := r.working[claim.StageRef]; works && epoch == claim.Epoch {
+			continue
+		}
+		since, known := r.orphans[claim]
+		switch {
+		case !known:
+			present[claim] = time.Now()
+		case time.Since(since) < r.DeadAfter:
+			present[claim] = since
+		default:
+			long = append(long, claim)
+		}
+	}
+	r.orphans = present
+	return long
+}
+
+// Leave tells the store that this agent ends, and the other agents that they have its work. Run has returned.
+func (r *Runner) Leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	err := r.Store.Update(ctx, func(tx store.Tx) error { return tx.Leave(r.Incarnation.ID) })
+	if err != nil {
+		return fmt.Errorf("tell the store that this agent ends: %w", err)
+	}
+	r.Store.Announce()
+	return nil
 }
 
 // cutSteps cuts all running steps short.

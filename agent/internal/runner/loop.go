@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	// heldPause is when an execution is looked at again that another agent was at.
+	heldPause = 25 * time.Millisecond
 	// batch is how many executions are looked up at once.
 	batch = 256
 	// firstPause and lastPause bound the pause after a turn that failed.
@@ -46,9 +48,9 @@ func (r *Runner) loop(ctx context.Context) {
 // look gives a turn to every execution that has something to do, and says when to look again at the latest.
 func (r *Runner) look(ctx context.Context) (time.Duration, error) {
 	var ids []string
-	var next time.Time
-	now := time.Now()
+	var now, next time.Time
 	err := r.Store.View(ctx, func(reader store.Reader) error {
+		now = reader.Now()
 		pending, err := reader.PendingExecutions(batch)
 		if err != nil {
 			return err
@@ -72,6 +74,7 @@ func (r *Runner) look(ctx context.Context) (time.Duration, error) {
 		pause = min(pause, until)
 	}
 	r.mu.Lock()
+	r.ahead = time.Until(now)
 	if until := r.soonest.Sub(now); until > 0 {
 		pause = min(pause, until)
 	}
@@ -99,7 +102,7 @@ func (r *Runner) give(ctx context.Context, executionID string) {
 		r.turnSlots <- struct{}{}
 		defer func() { <-r.turnSlots }()
 		for again := true; again; again = r.another(executionID) {
-			if err := r.turn(context.WithoutCancel(ctx), executionID, nil); err != nil {
+			if err := r.turn(context.WithoutCancel(ctx), executionID, turnIfFree, nil); err != nil {
 				r.Log.Error("advance execution", "execution", executionID, "error", err)
 			}
 		}
@@ -124,7 +127,7 @@ func (r *Runner) turned(executionID string, due time.Time, err error) {
 	defer r.mu.Unlock()
 	if err == nil {
 		delete(r.failing, executionID)
-		if now := time.Now(); !due.IsZero() && (!r.soonest.After(now) || due.Before(r.soonest)) {
+		if now := time.Now().Add(r.ahead); !due.IsZero() && (!r.soonest.After(now) || due.Before(r.soonest)) {
 			r.soonest = due
 		}
 		if !due.IsZero() && due.Before(r.timer) {

@@ -110,7 +110,7 @@ func (r *Runner) ask(ctx context.Context, executionID string, event engine.Event
 		return err
 	}
 	// The answer to the user shows what the event did. Should the turn fail, the event is there for the next one.
-	if err := r.turn(ctx, executionID, nil); err != nil {
+	if err := r.turn(ctx, executionID, turnInAnyCase, nil); err != nil {
 		r.Log.Warn("advance execution after an event", "execution", executionID, "event", event.Kind, "error", err)
 	}
 	return nil

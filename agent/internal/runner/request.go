@@ -30,7 +30,7 @@ func (r *Runner) request(ctx context.Context, s *step, described StageType, eval
 		CancelReason: s.ex.CancellationReason, CanceledBy: s.ex.CanceledBy,
 	}
 	if !deadline.IsZero() {
-		request.TimeLeft = durationpb.New(max(0, time.Until(deadline)))
+		request.TimeLeft = durationpb.New(max(0, deadline.Sub(r.clock())))
 	}
 	shown := s.ex.Execution
 	for _, part := range []struct {

@@ -50,7 +50,7 @@ type Options struct {
 	NewID func() string
 	Log   *slog.Logger
 	// Incarnation is this life of the agent. Exclusive says that no other agent can be alive on this store, as the
-	// lock on an SQLite file proves: what earlier ones had claimed is free at once.
+	// lock on an SQLite file proves: what earlier ones had claimed is free at once. DeadAfter is the same on all others.
 	Incarnation store.Incarnation
 	Exclusive   bool
 	// Ended is called in the transaction in which an execution ended, once for each end, also of one that could not be
@@ -127,8 +127,16 @@ type Runner struct {
 	soonest time.Time
 	// open says that steps may begin: from when Run begins to when it is to end.
 	open bool
-	// renewed is when this incarnation last told the store that it is alive.
+	// renewed is when this incarnation last told the store that it is alive; lapse cuts its steps short when it does not
+	// any more.
 	renewed time.Time
+	lapse   *time.Timer
+	// ahead is how far the store's clock is before this process's.
+	ahead time.Duration
+	// working are the claims that a goroutine of this process works on, with their epochs; orphans are claims that seem to
+	// be worked on by nobody, and since when.
+	working map[store.StageRef]int64
+	orphans map[store.Claim]time.Time
 	stats   Stats
 }
 
@@ -150,6 +158,7 @@ func New(ctx context.Context, options Options) (*Runner, error) {
 		stepSlots: make(chan struct{}, options.MaxSteps), turnSlots: make(chan struct{}, options.MaxTurns),
 		active: map[string]bool{}, failing: map[string]failing{},
 		running: map[store.StageRef]*step{}, missing: map[store.StageRef]time.Time{},
+		working: map[store.StageRef]int64{}, orphans: map[store.Claim]time.Time{},
 	}
 	for range options.MaxSteps {
 		r.stepSlots <- struct{}{}
@@ -182,6 +191,13 @@ func (r *Runner) Run(ctx context.Context) error {
 	die()
 	renewing.Wait()
 	return nil
+}
+
+// clock is the store's time: that of claims and due times. The clocks of the agents may differ.
+func (r *Runner) clock() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Now().Add(r.ahead)
 }
 
 func (r *Runner) setOpen(open bool) {

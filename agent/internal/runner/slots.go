@@ -34,15 +34,16 @@ func (t *turn) noSlot() (full bool, waiting int, err error) {
 	if most == 0 {
 		return false, 0, nil
 	}
-	if err := t.tx.LockSlots(t.ex.PipelineConfigID, true); err != nil {
-		return false, 0, err
-	}
-	taken, parked, err := t.slots()
+	taken, parked, err := t.lockedSlots(true)
 	return taken >= most, len(parked), err
 }
 
-// slots returns how many other executions of the pipeline are under way, and those that wait, oldest first.
-func (t *turn) slots() (taken int, parked []store.Slot, err error) {
+// lockedSlots returns how many other executions of the pipeline are under way, and those that wait, oldest first. That
+// stays so until the transaction ends if this one is the only one to have them.
+func (t *turn) lockedSlots(only bool) (taken int, parked []store.Slot, err error) {
+	if err := t.tx.LockSlots(t.ex.PipelineConfigID, only); err != nil {
+		return 0, nil, err
+	}
 	all, err := t.tx.Slots(t.ex.PipelineConfigID)
 	for _, slot := range all {
 		switch {
@@ -61,10 +62,11 @@ func (t *turn) releaseSlot() error {
 	if t.ex.PipelineConfigID == "" {
 		return nil
 	}
-	if err := t.tx.LockSlots(t.ex.PipelineConfigID, limit(t.ex.Execution) > 0); err != nil {
-		return err
+	only := limit(t.ex.Execution) > 0
+	taken, parked, err := t.lockedSlots(only)
+	if err == nil && len(parked) > 0 && !only {
+		taken, parked, err = t.lockedSlots(true) // those that wait may have limits of their own
 	}
-	taken, parked, err := t.slots()
 	if err != nil || len(parked) == 0 {
 		return err
 	}

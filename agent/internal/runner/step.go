@@ -30,6 +30,8 @@ type step struct {
 	ex    *engine.Execution
 	stage *spinnaker.Stage
 	work  engine.Work
+	// until is when the step must have ended, unless it changes nothing outside.
+	until time.Time
 	// definition is set for a stage of the agent's own.
 	definition *stage.Definition
 	cut        context.CancelCauseFunc
@@ -47,7 +49,7 @@ func (s *step) attributes() []any {
 // takeTokens takes what is free of the right to begin steps, up to a few.
 func (r *Runner) takeTokens() int {
 	const most = 8
-	if !r.isOpen() {
+	if !r.isOpen() || !time.Now().Before(r.leaseEnd()) {
 		return 0
 	}
 	for taken := range most {
@@ -75,9 +77,11 @@ func (r *Runner) begin(ctx context.Context, s *step) {
 	ctx, s.cut = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.mu.Lock()
 	r.running[s.claim.StageRef] = s
+	r.working[s.claim.StageRef] = s.claim.Epoch
 	r.mu.Unlock()
 	r.steps.Go(func() {
 		defer r.returnTokens(1)
+		defer r.doneWith(s.claim)
 		defer s.cut(nil)
 		r.run(ctx, s)
 		r.mu.Lock()
@@ -87,13 +91,29 @@ func (r *Runner) begin(ctx context.Context, s *step) {
 	})
 }
 
-// run runs a step to its result.
+// doneWith says that nobody works on a claim any more.
+func (r *Runner) doneWith(claim store.Claim) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.working[claim.StageRef] == claim.Epoch {
+		delete(r.working, claim.StageRef)
+	}
+}
+
+// run runs a step to its result. One that comes to it only after its time, because this process was stopped since it was
+// claimed, is not begun: another agent may have it.
 func (r *Runner) run(ctx context.Context, s *step) {
+	if !time.Now().Before(s.until) {
+		s.abandoned = true
+		return
+	}
 	r.Log.Debug("step begins", s.attributes()...)
 	if s.definition != nil {
+		ctx, cancel := context.WithDeadlineCause(ctx, s.until, errLapsed)
+		defer cancel()
 		var err error
 		s.result, err = r.perform(ctx, s.definition, stage.Step{
-			Execution: s.ex, Stage: s.stage, Phase: s.work.Phase, Now: time.Now(), Expressions: r.Expressions,
+			Execution: s.ex, Stage: s.stage, Phase: s.work.Phase, Now: r.clock(), Expressions: r.Expressions,
 		})
 		if err != nil {
 			s.result = engine.Result{Status: spinnaker.Running, Class: engine.ClassRetryable, Message: err.Error()}
@@ -118,14 +138,8 @@ func (r *Runner) runPlugin(ctx context.Context, s *step) engine.Result {
 		return engine.Result{Status: spinnaker.Running, Class: engine.ClassRetryable,
 			Message: fmt.Sprintf("the plugin that provides the stage type %q is gone", s.stage.Type)}
 	}
-	limit := described.MaxStep
-	if limit <= 0 {
-		limit = maxStep
-	}
 	deadline := s.deadline(described)
-	if left := time.Until(deadline); !deadline.IsZero() && left > 0 {
-		limit = min(limit, left)
-	}
+	limit := r.limit(s, described, deadline)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	evaluation := engine.EvaluateContext(ctx, r.Expressions, s.ex, s.stage, described.OwnExpressions)
@@ -148,6 +162,23 @@ func (r *Runner) runPlugin(ctx context.Context, s *step) engine.Result {
 	result.Evaluated, result.Literals = evaluation.Context, evaluation.Literals
 	result.Timeout = described.Timeout
 	return result
+}
+
+// limit is how long a step may take. The plugin goes on when this process is stopped, and holds to the limit by itself:
+// one that changes something outside has ended before another agent may take over. Types that declare longer steps
+// change nothing outside.
+func (r *Runner) limit(s *step, described StageType, deadline time.Time) time.Duration {
+	limit := described.MaxStep
+	if limit <= 0 {
+		limit = maxStep
+	}
+	if limit <= maxStep {
+		limit = min(limit, time.Until(s.until))
+	}
+	if left := deadline.Sub(r.clock()); !deadline.IsZero() && left > 0 {
+		limit = min(limit, left)
+	}
+	return limit
 }
 
 // deadline is when the stage times out: what the engine has set, or what its type declares.
@@ -181,7 +212,7 @@ func (r *Runner) recordResult(ctx context.Context, s *step) {
 	ctx = context.WithoutCancel(ctx)
 	for pause := firstRecordPause; ; pause = min(2*pause, lastRecordPause) {
 		attempt, cancel := context.WithTimeout(ctx, r.DeadAfter)
-		err := r.turn(attempt, s.claim.ExecutionID, s)
+		err := r.turn(attempt, s.claim.ExecutionID, turnInAnyCase, s)
 		cancel()
 		if err == nil {
 			return

@@ -27,19 +27,32 @@ type turn struct {
 	free    int
 	claimed []*step
 	ended   bool
+	// held says that another agent is at the execution, so that this turn did nothing; crowded that stages are due for
+	// which there was no room.
+	held, crowded bool
 	// advancer is the engine's hold on ex.
 	advancer *engine.Advancer
 }
 
+// manner is how a turn is taken.
+type manner int
+
+const (
+	// turnInAnyCase waits for others that are at the execution, turnIfFree leaves it to them.
+	turnInAnyCase manner = iota
+	turnIfFree
+)
+
 // turn advances an execution; ended is the step that has ended, if the turn is to record one.
-func (r *Runner) turn(ctx context.Context, executionID string, ended *step) error {
+func (r *Runner) turn(ctx context.Context, executionID string, how manner, ended *step) error {
 	r.turning.RLock()
 	defer r.turning.RUnlock()
 	tokens := r.takeTokens()
+	until := r.leaseEnd()
 	var t *turn
 	err := r.Store.Update(ctx, func(tx store.Tx) error {
 		t = &turn{Runner: r, tx: tx, now: tx.Now(), free: tokens}
-		return r.guard("a turn", []any{"execution", executionID}, func() error { return t.play(executionID, ended) })
+		return r.guard("a turn", []any{"execution", executionID}, func() error { return t.play(executionID, how, ended) })
 	})
 	if err != nil {
 		r.returnTokens(tokens)
@@ -49,8 +62,14 @@ func (r *Runner) turn(ctx context.Context, executionID string, ended *step) erro
 		return err
 	}
 	r.returnTokens(tokens - len(t.claimed))
+	if t.held {
+		r.turned(executionID, r.clock().Add(heldPause), nil)
+	}
 	if t.ex == nil {
 		return nil
+	}
+	if t.crowded {
+		r.Store.Announce()
 	}
 	r.turned(executionID, earliest(t.ex, t.now), nil)
 	r.count(t)
@@ -62,16 +81,24 @@ func (r *Runner) turn(ctx context.Context, executionID string, ended *step) erro
 		}
 	}
 	for _, s := range t.claimed {
+		s.until = until
 		r.begin(ctx, s)
 	}
 	return nil
 }
 
 // play reads an execution, applies what has happened to it, and writes it back.
-func (t *turn) play(executionID string, ended *step) error {
-	ex, err := t.tx.Execution(executionID)
+func (t *turn) play(executionID string, how manner, ended *step) error {
+	get := t.tx.Execution
+	if how == turnIfFree {
+		get = t.tx.TryExecution
+	}
+	ex, err := get(executionID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // deleted meanwhile
+	}
+	if t.held = errors.Is(err, store.ErrHeld); t.held {
+		return nil
 	}
 	if err != nil {
 		return err
@@ -274,7 +301,7 @@ func (t *turn) unknown(s *spinnaker.Stage, phase engine.Phase) engine.Result {
 	if phase == engine.PhaseCancel {
 		return engine.Result{Status: spinnaker.Canceled}
 	}
-	since := t.missingSince(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID})
+	since := t.missingSince(store.StageRef{ExecutionID: t.ex.ID, StageID: s.ID}, t.now)
 	if t.now.Sub(since) < t.Grace {
 		return engine.Result{Status: spinnaker.Running, Class: engine.ClassWaiting, RequeueAfter: time.Second,
 			Message: fmt.Sprintf("no plugin provides the stage type %q yet", s.Type)}
@@ -300,12 +327,12 @@ func orNull(text string) string {
 	return text
 }
 
-func (r *Runner) missingSince(ref store.StageRef) time.Time {
+func (r *Runner) missingSince(ref store.StageRef, now time.Time) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	since, known := r.missing[ref]
 	if !known {
-		since = time.Now()
+		since = now
 		r.missing[ref] = since
 	}
 	return since
@@ -359,8 +386,12 @@ func (t *turn) claimDue() error {
 	patched := false
 	for _, s := range t.ex.Stages {
 		w := t.ex.Work[s.ID]
-		if w == nil || !due(w, t.now) || w.Phase == engine.PhaseTimer || len(t.claimed) == t.free {
+		if w == nil || !due(w, t.now) || w.Phase == engine.PhaseTimer {
 			continue
+		}
+		if len(t.claimed) == t.free {
+			t.crowded = true
+			break
 		}
 		definition, own := t.Stages.Lookup(s.Type)
 		if !own && !t.provided(s) || own && definition.Inside(s, w) {

@@ -135,6 +135,8 @@ type Reader interface {
 	JobStates(master string) (map[string][]byte, error)
 	// Lease returns a lease that somebody holds.
 	Lease(name string) (Lease, error)
+	// ClaimsOf returns the claims that an incarnation holds.
+	ClaimsOf(incarnation string) ([]Claim, error)
 	// Incarnations returns the agent processes that are known.
 	Incarnations() ([]Incarnation, error)
 
@@ -184,7 +186,7 @@ type Tx interface {
 	// TryExecution is Execution, but for an execution that another transaction is at: that one is ErrHeld at once.
 	TryExecution(id string) (*engine.Execution, error)
 	// LockSlots, before Slots, has transactions that decide by the slots of a pipeline configuration take turns until they
-	// end. Those that let every waiting execution start need not be the only one: they wait for one that is.
+	// end. Those that need not be the only one wait for one that is, and it for them.
 	LockSlots(pipelineConfigID string, only bool) error
 	// SaveExecution writes what differs from the stored execution, its stages and their work. A new id inserts. Claims
 	// stay what they are; a stage that is no longer in the execution goes with its log and references.
@@ -225,8 +227,10 @@ type Tx interface {
 	// Renew inserts or renews an incarnation's row: RenewedAt becomes Now, the rest stays what it was at first.
 	Renew(Incarnation) error
 	// Bury removes incarnations last renewed before a time and releases their claims and leases; it returns their
-	// ids.
+	// ids. One that is in the middle of a claim is left to the next time.
 	Bury(before time.Time) ([]string, error)
+	// Leave removes one incarnation and releases its claims and leases; absent is no error.
+	Leave(incarnation string) error
 	// TakeLease takes or renews a lease for an incarnation; epoch rises by one when it changes hands. Held by another
 	// one is ErrStale, and so is an incarnation that has no row. ReleaseLease by who does not hold it is ErrStale.
 	TakeLease(name, incarnation string) (Lease, error)

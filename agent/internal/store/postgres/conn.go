@@ -16,7 +16,8 @@ import (
 var dialect = rows.Dialect{
 	Among: "%s = ANY(%s)", RowID: "seq",
 	// Not FOR UPDATE: a row that refers to the held one may be added meanwhile, as users' events are to an execution.
-	Hold: " FOR NO KEY UPDATE", Share: " FOR SHARE", SkipHeld: " SKIP LOCKED",
+	Hold: " FOR NO KEY UPDATE", TryHold: " FOR NO KEY UPDATE SKIP LOCKED", Share: " FOR SHARE",
+	Unused:   " FOR UPDATE SKIP LOCKED",
 	Turns:    "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 	Together: "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
 }
@@ -137,6 +138,18 @@ func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 		return nil, c.check(errors.Join(err, ignoreSame(results.Close(), err)))
 	}
 	return &answer{Rows: found, conn: c, results: results}, nil
+}
+
+// value reads the one value that a query finds.
+func (c *conn) value(query string, into any) error {
+	found, err := c.Query(query)
+	if err != nil {
+		return err
+	}
+	if found.Next() {
+		err = found.Scan(into)
+	}
+	return errors.Join(err, found.Err(), found.Close())
 }
 
 // answer are the rows of the last statement of a round trip.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/store/internal/rows"
 )
@@ -19,10 +21,22 @@ func Inspect(ctx context.Context, o Options) (*Inspector, error) {
 		return nil, err
 	}
 	config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
-	if err := s.connect(ctx, config, o); err != nil {
+	if err := s.inspect(ctx, config, o); err != nil {
 		return nil, fmt.Errorf("store %q: %w", s.name, explain(err))
 	}
 	return &Inspector{s}, nil
+}
+
+func (s *Store) inspect(ctx context.Context, config *pgxpool.Config, o Options) (err error) {
+	s.configure(config, o)
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return err
+	}
+	err = s.pool.AcquireFunc(ctx, func(pooled *pgxpool.Conn) error { return s.check(ctx, pooled.Conn()) })
+	if err != nil {
+		s.pool.Close()
+	}
+	return err
 }
 
 // Close closes the connections.

@@ -17,22 +17,6 @@ var migrations embed.FS
 // migrationLock keeps a second agent from migrating at the same time: PostgreSQL's advisory locks are numbers.
 const migrationLock = 0x67656e6e616b6572
 
-// migrateOn migrates on a connection of its own, on which a step may take as long as it takes.
-func migrateOn(ctx context.Context, config *pgx.ConnConfig) error {
-	steps, err := rows.Migrations(migrations)
-	if err != nil {
-		return err
-	}
-	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
-		config.RuntimeParams[limit] = "0"
-	}
-	c, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return err
-	}
-	return errors.Join(migrate(ctx, c, steps), c.Close(context.WithoutCancel(ctx)))
-}
-
 // migrate brings the schema up to what this agent knows, each step in a transaction with the row that records it. A newer
 // schema is refused. Agents that start at the same time do it one after the other.
 func migrate(ctx context.Context, c *pgx.Conn, steps []rows.Migration) (err error) {

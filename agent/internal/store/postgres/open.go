@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +32,7 @@ const (
 	idleTimeout      = 5 * time.Second
 	// pingTimeout bounds looking whether the database can be written to.
 	pingTimeout = 5 * time.Second
-	// oldest is the oldest version of PostgreSQL that works: 13 knows what became of a transaction by its id.
+	// oldest is the oldest version of PostgreSQL that it is meant for.
 	oldest = 130000
 )
 
@@ -56,9 +56,6 @@ type Store struct {
 	name string
 	log  *slog.Logger
 	pool *pgxpool.Pool
-	// reconnect is how long an update waits for a database that is gone, resolveTime how long for what became of a commit.
-	reconnect, resolveTime time.Duration
-
 	due, announce chan struct{}
 	// stop ends the sender and the listener, which background waits for.
 	stop       context.CancelFunc
@@ -91,18 +88,18 @@ func prepared(o Options) (*Store, *pgxpool.Config, error) {
 		return nil, nil, fmt.Errorf("store: the database's URL: %w", err)
 	}
 	s := &Store{id: rand.Text(), name: nameOf(config.ConnConfig), log: cmp.Or(o.Logger, slog.Default()),
-		reconnect: reconnectTime, resolveTime: resolveTime,
 		due: make(chan struct{}, 1), announce: make(chan struct{}, 1)}
 	s.Bodies.Store = s
 	return s, config, nil
 }
 
-func (s *Store) open(ctx context.Context, config *pgxpool.Config, o Options) error {
-	if err := s.connect(ctx, config, o); err != nil {
+func (s *Store) open(ctx context.Context, config *pgxpool.Config, o Options) (err error) {
+	s.configure(config, o)
+	if err := s.migrate(ctx, config.ConnConfig.Copy()); err != nil {
 		return err
 	}
-	if err := migrateOn(ctx, config.ConnConfig.Copy()); err != nil {
-		s.pool.Close()
+	config.AfterConnect = prepare
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -112,40 +109,46 @@ func (s *Store) open(ctx context.Context, config *pgxpool.Config, o Options) err
 	return nil
 }
 
-// connect makes the pool of connections.
-func (s *Store) connect(ctx context.Context, config *pgxpool.Config, o Options) error {
+// configure sets what every connection has.
+func (s *Store) configure(config *pgxpool.Config, o Options) {
 	if o.Password != "" {
 		config.ConnConfig.Password = o.Password
 	}
 	config.MaxConns = int32(cmp.Or(o.Connections, 20))
+	config.MaxConnLifetime, config.MaxConnLifetimeJitter = connectionAge, connectionAge/10
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	parameters := config.ConnConfig.RuntimeParams
 	parameters["application_name"] = cmp.Or(parameters["application_name"], "gennaker")
 	parameters["statement_timeout"] = milliseconds(statementTimeout)
 	parameters["lock_timeout"] = milliseconds(lockTimeout)
 	parameters["idle_in_transaction_session_timeout"] = milliseconds(idleTimeout)
-	config.AfterConnect = prepare
-	var err error
-	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return err
-	}
-	if err := s.check(ctx); err != nil {
-		s.pool.Close()
-		return err
-	}
-	return nil
 }
 
-// check looks whether the server can be worked with.
-func (s *Store) check(ctx context.Context) error {
-	pooled, err := s.pool.Acquire(ctx)
+// migrate brings the schema up to date, on a connection of its own on which a step may take as long as it takes.
+func (s *Store) migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	steps, err := rows.Migrations(migrations)
 	if err != nil {
 		return err
 	}
-	defer pooled.Release()
+	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		config.RuntimeParams[limit] = "0"
+	}
+	c, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
+	if err := s.check(ctx, c); err != nil {
+		return err
+	}
+	return migrate(ctx, c, steps)
+}
+
+// check looks whether the server can be worked with.
+func (s *Store) check(ctx context.Context, c *pgx.Conn) error {
 	var version int
 	var fsync string
-	err = pooled.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('fsync')").Scan(&version, &fsync)
+	err := c.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('fsync')").Scan(&version, &fsync)
 	if err != nil {
 		return err
 	}
@@ -158,22 +161,14 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes what a new connection commits durable before it says so. A stronger setting of the server's stays.
-func prepare(ctx context.Context, c *pgx.Conn) error {
-	_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
-		WHERE current_setting('synchronous_commit') = 'off'`)
-	return err
-}
-
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // nameOf is the database as errors name it.
 func nameOf(c *pgx.ConnConfig) string {
-	host := c.Host
-	if len(host) == 0 || host[0] != '/' {
-		host = net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
+	if strings.HasPrefix(c.Host, "/") {
+		return fmt.Sprintf("postgres:///%s?host=%s", c.Database, c.Host)
 	}
-	return (&url.URL{Scheme: "postgres", Host: host, Path: "/" + c.Database}).String()
+	return fmt.Sprintf("postgres://%s/%s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)
 }
 
 // Close waits for the updates and the reads under way and closes the connections.
@@ -214,7 +209,7 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	giveUp := time.Now().Add(s.reconnect)
+	giveUp := time.Now().Add(reconnectTime)
 	for tries := 0; ; tries++ {
 		began, err := s.view(ctx, read)
 		if began || !lost(err) || time.Now().After(giveUp) || ctx.Err() != nil {
@@ -237,11 +232,11 @@ func (s *Store) view(ctx context.Context, read func(store.Reader) error) (began 
 	defer cancel()
 	c := newConn(detached, pooled.Conn())
 	defer s.rollback(ctx, c)
-	var now time.Time
-	if err := begin(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT now()", &now); err != nil {
+	now, err := begin(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	if err != nil {
 		return false, fmt.Errorf("begin to read: %w", err)
 	}
-	r := rows.NewReader(ctx, c, dialect, now.UTC())
+	r := rows.NewReader(ctx, c, dialect, now)
 	defer r.End()
 	return true, read(r)
 }

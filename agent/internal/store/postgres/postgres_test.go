@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -48,6 +49,7 @@ func open(tb testing.TB) store.Store {
 
 func openAt(tb testing.TB, o postgres.Options) *postgres.Store {
 	tb.Helper()
+	o.Logger = slog.New(slog.NewTextHandler(tb.Output(), nil))
 	s, err := postgres.Open(tb.Context(), o)
 	if err != nil {
 		tb.Fatal(err)

@@ -31,22 +31,25 @@ const (
 
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, change func(store.Tx) error) error {
-	return s.named(s.update(ctx, change, s.reconnect))
+	return s.named(s.update(ctx, change, reconnectTime))
 }
 
 // update runs a change until it is committed, fails by itself, or cannot be run for too long.
 func (s *Store) update(ctx context.Context, change func(store.Tx) error, patience time.Duration) error {
-	giveUp := time.Now().Add(patience)
+	var gone time.Time // since when the database has been
 	for collisions, tries := 0, 0; ; tries++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		outcome, err := s.try(ctx, change)
+		if outcome == disconnection && gone.IsZero() {
+			gone = time.Now()
+		}
 		switch {
 		case outcome == collision && collisions < maxCollisions:
 			collisions++
 			s.repeated.Add(1)
-		case outcome == disconnection && time.Now().Before(giveUp):
+		case outcome == disconnection && time.Since(gone) < patience:
 		default:
 			return err
 		}
@@ -102,48 +105,36 @@ func (s *Store) try(ctx context.Context, change func(store.Tx) error) (outcome, 
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
 	defer cancel()
 	c := newConn(detached, pooled.Conn())
-	var id string
-	var now time.Time
-	err = begin(c, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "SELECT now(), pg_current_xact_id()::text", &now, &id)
+	own := sessionOf(pooled.Conn())
+	own.change++
+	now, err := begin(c, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	if err != nil {
 		s.rollback(ctx, c)
 		return outcomeOf(c.failed), fmt.Errorf("begin: %w", err)
 	}
-	t := rows.NewTx(context.Background(), c, dialect, now.UTC(), func() (int64, error) { return nextGeneration(c) })
+	t := rows.NewTx(context.Background(), c, dialect, now, func() (int64, error) { return nextGeneration(c) })
 	if err := s.run(ctx, c, t, change); err != nil {
 		if c.failed != nil {
 			return outcomeOf(c.failed), err
 		}
 		return final, err
 	}
-	return s.commit(ctx, c, t, id)
+	return s.commit(ctx, c, t, own)
 }
 
-// begin starts a transaction and reads what a query says of it.
-func begin(c *conn, statement, query string, into ...any) error {
+// begin starts a transaction and returns the database's time.
+func begin(c *conn, statement string) (now time.Time, err error) {
 	if err := c.Queue(statement); err != nil {
-		return err
+		return now, err
 	}
-	found, err := c.Query(query)
-	if err != nil {
-		return err
-	}
-	if found.Next() {
-		err = found.Scan(into...)
-	}
-	return errors.Join(err, found.Err(), found.Close())
+	err = c.value("SELECT now()", &now)
+	return now.UTC(), err
 }
 
 // nextGeneration takes a number from a sequence, which no rollback turns back.
 func nextGeneration(c *conn) (number int64, err error) {
-	found, err := c.Query("SELECT nextval('generation')")
-	if err != nil {
-		return 0, err
-	}
-	if found.Next() {
-		err = found.Scan(&number)
-	}
-	return number, errors.Join(err, found.Err(), found.Close())
+	err = c.value("SELECT nextval('generation')", &number)
+	return number, err
 }
 
 // run runs the function. The transaction is given up unless it returns without an error, also when it panics or ends its
@@ -178,7 +169,11 @@ func (s *Store) rollback(ctx context.Context, c *conn) {
 }
 
 // commit makes a transaction durable.
-func (s *Store) commit(ctx context.Context, c *conn, t *rows.Tx, id string) (outcome, error) {
+func (s *Store) commit(ctx context.Context, c *conn, t *rows.Tx, own *session) (outcome, error) {
+	if err := own.sign(c); err != nil {
+		s.rollback(ctx, c)
+		return outcomeOf(c.failed), err
+	}
 	tag, err := c.last("COMMIT")
 	switch {
 	case err == nil && tag.String() != "COMMIT":
@@ -192,7 +187,7 @@ func (s *Store) commit(ctx context.Context, c *conn, t *rows.Tx, id string) (out
 		return outcomeOf(c.failed), fmt.Errorf("commit: %w", err)
 	}
 	s.log.Warn("the connection to the database was lost during a commit", "error", err)
-	kept, unknown := s.resolve(ctx, id)
+	kept, unknown := s.resolve(ctx, own)
 	switch {
 	case unknown != nil:
 		// Not an ErrUnavailable, of which nothing was kept.
@@ -211,36 +206,6 @@ func (s *Store) committed(t *rows.Tx) {
 	if t.Due() {
 		s.signal()
 	}
-}
-
-// resolve asks what became of a transaction whose connection was lost while it committed.
-func (s *Store) resolve(ctx context.Context, id string) (kept bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.resolveTime)
-	defer cancel()
-	for tries := 0; ; tries++ {
-		status, err := s.status(ctx, id)
-		switch {
-		case err == nil && status == "committed":
-			return true, nil
-		case err == nil && status == "aborted":
-			return false, nil
-		case err == nil && status != "in progress":
-			return false, fmt.Errorf("the database says of transaction %s: %q", id, status)
-		}
-		if waiting := pause(ctx, tries); waiting != nil {
-			return false, errors.Join(err, waiting)
-		}
-	}
-}
-
-func (s *Store) status(ctx context.Context, id string) (status string, err error) {
-	pooled, err := s.acquire(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer pooled.Release()
-	err = pooled.QueryRow(ctx, "SELECT coalesce(pg_xact_status($1::text::xid8), 'forgotten')", id).Scan(&status)
-	return status, err
 }
 
 // acquire takes a connection from the pool.

@@ -14,17 +14,18 @@ import (
 
 func executionTests() map[string]func(*testing.T, store.Store) {
 	return map[string]func(*testing.T, store.Store){
-		"an execution is kept whole":                       testExecution,
-		"saving again keeps what changed":                  testSaveAgain,
-		"saving without having read keeps what changed":    testSaveUnread,
-		"stages may come and go, in any order":             testStagesChange,
-		"a stage's state is bounded":                       testStateBound,
-		"an execution is found by its correlation":         testCorrelation,
-		"unfinished executions hold slots":                 testSlots,
-		"events wait in order until they are consumed":     testExecutionEvents,
-		"executions with events are pending":               testPending,
-		"a stage's log grows and is read from any line":    testStageLog,
-		"an execution is deleted with all that is its own": testDeleteExecution,
+		"an execution is kept whole":                        testExecution,
+		"saving again keeps what changed":                   testSaveAgain,
+		"saving without having read keeps what changed":     testSaveUnread,
+		"stages may come and go, in any order":              testStagesChange,
+		"a stage's state is bounded":                        testStateBound,
+		"an execution is found by its correlation":          testCorrelation,
+		"unfinished executions hold slots":                  testSlots,
+		"events wait in order until they are consumed":      testExecutionEvents,
+		"executions with events are pending":                testPending,
+		"a stage's log grows and is read from any line":     testStageLog,
+		"an execution is deleted with all that is its own":  testDeleteExecution,
+		"an execution that nobody is at can be had at once": testTryExecution,
 	}
 }
 
@@ -281,6 +282,20 @@ func testStageLog(t *testing.T, s store.Store) {
 
 	save(t, s, execution("ex", stage("b")))
 	same(t, "of a stage that is gone", lines(0, 0), []store.LogLine(nil))
+}
+
+func testTryExecution(t *testing.T, s store.Store) {
+	save(t, s, rich(t, "ex"))
+	update(t, s, func(tx store.Tx) error {
+		found, err := tx.TryExecution("ex")
+		if err != nil {
+			return err
+		}
+		same(t, "shown", plain(t, found.Execution), plain(t, rich(t, "ex").Execution))
+		_, err = tx.TryExecution("nope")
+		same(t, "not found", errors.Is(err, store.ErrNotFound), true)
+		return nil
+	})
 }
 
 func testDeleteExecution(t *testing.T, s store.Store) {

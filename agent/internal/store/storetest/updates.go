@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func updateTests(atOnce int) map[string]func(*testing.T, store.Store) {
 		"a transaction is over when its function returns":       testOver,
 		"the time stands still in a transaction and moves on":   testNow,
 		"due is signalled for work, and for nothing else":       testDue,
+		"every text is kept, if need be in a readable form":     testTexts,
 		"a store that answers can be written to":                testPing,
 		"a closed store refuses":                                testClosed,
 	}
@@ -229,6 +231,10 @@ func testNow(t *testing.T, s store.Store) {
 		later = tx.Now()
 		return nil
 	})
+	seen := read(t, s, func(r store.Reader) (time.Time, error) { return r.Now(), nil })
+	if seen.Before(later) || seen.Location() != time.UTC {
+		t.Errorf("a view is at %v, after an update at %v", seen, later)
+	}
 	if later.Before(earlier) {
 		t.Errorf("the time went back from %v to %v", earlier, later)
 	}
@@ -289,6 +295,23 @@ func testDue(t *testing.T, s store.Store) {
 		update(t, s, step.change)
 		same(t, "signal after "+step.name, signalled(), step.want)
 	}
+}
+
+// What comes from outside, as a plugin's log, holds anything. Where it cannot be kept as it is, it is still found again by
+// what it was stored under.
+func testTexts(t *testing.T, s store.Store) {
+	const odd = "nul \x00 and no UTF-8 \xff, \u00e4"
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(audit(tx, odd), tx.AddStart(odd, "ex"), tx.PutJobStates(odd, map[string][]byte{"job": []byte(odd)}))
+	})
+	kept := actions(t, s)
+	if len(kept) != 1 || !strings.HasPrefix(kept[0], "nul ") || !strings.HasSuffix(kept[0], ", \u00e4") {
+		t.Errorf("found %q", kept)
+	}
+	err := s.Update(t.Context(), func(tx store.Tx) error { return tx.AddStart(odd, "ex") })
+	same(t, "the same key again", errors.Is(err, store.ErrExists), true)
+	states := read(t, s, func(r store.Reader) (map[string][]byte, error) { return r.JobStates(odd) })
+	same(t, "bytes", string(states["job"]), odd)
 }
 
 func testPing(t *testing.T, s store.Store) {

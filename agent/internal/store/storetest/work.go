@@ -24,6 +24,8 @@ func workTests() map[string]func(*testing.T, store.Store) {
 		"a checkpoint replaces the state":                    testCheckpoint,
 		"the next due time is that of work one could do":     testNextDue,
 		"an incarnation is renewed by the database's time":   testRenew,
+		"who leaves gives back claims and leases":            testLeave,
+		"the claims of an incarnation are known":             testClaims,
 		"a lease has one holder":                             testLease,
 		"nothing is due a microsecond too early or too late": testDuePrecision,
 	}
@@ -204,6 +206,40 @@ func testBury(t *testing.T, s store.Store) {
 		return err
 	})
 	same(t, "epoch after the takeover", claim(t, s, ref, "living").Epoch, lost.Epoch+1)
+}
+
+func testLeave(t *testing.T, s store.Store) {
+	ref := dueStage(t, s, "ex", "a", base())
+	alive(t, s, "me", "you")
+	held := claim(t, s, ref, "me")
+	update(t, s, func(tx store.Tx) error {
+		_, err := tx.TakeLease("master", "me")
+		return err
+	})
+	update(t, s, func(tx store.Tx) error { return errors.Join(tx.Leave("me"), tx.Leave("absent")) })
+	wantStale(t, s, "the claim of one that left", func(tx store.Tx) error { return tx.ReleaseClaim(held) })
+	same(t, "due again", dueStages(t, s, base(), 10), []string{"ex/a"})
+	update(t, s, func(tx store.Tx) error {
+		_, err := tx.TakeLease("master", "you")
+		return err
+	})
+	known := read(t, s, store.Reader.Incarnations)
+	same(t, "incarnations", len(known), 1)
+	same(t, "who stays", known[0].ID, "you")
+}
+
+func testClaims(t *testing.T, s store.Store) {
+	first, second := dueStage(t, s, "ex1", "a", base()), dueStage(t, s, "ex2", "b", base())
+	other := dueStage(t, s, "ex3", "c", base())
+	alive(t, s, "me", "you")
+	want := []store.Claim{claim(t, s, first, "me"), claim(t, s, second, "me")}
+	claim(t, s, other, "you")
+	claims := func() []store.Claim {
+		return read(t, s, func(r store.Reader) ([]store.Claim, error) { return r.ClaimsOf("me") })
+	}
+	same(t, "claims", claims(), want)
+	update(t, s, func(tx store.Tx) error { return tx.ReleaseClaim(want[0]) })
+	same(t, "claims left", claims(), want[1:])
 }
 
 func testSaveClaimed(t *testing.T, s store.Store) {

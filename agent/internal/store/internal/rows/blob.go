@@ -239,7 +239,7 @@ func (b Bodies) CollectBlobs(ctx context.Context, age time.Duration) (int, error
 		err := b.Store.Update(ctx, func(change store.Tx) error {
 			t := change.(*Tx)
 			ids, err := list(&t.scope, scanned[int64], `DELETE FROM blob WHERE id IN (SELECT id FROM blob
-				WHERE created_at <= $1 AND NOT EXISTS (SELECT 1 FROM blob_ref WHERE blob_id = blob.id) LIMIT $2`+t.hold+t.dialect.SkipHeld+`)
+				WHERE created_at <= $1 AND NOT EXISTS (SELECT 1 FROM blob_ref WHERE blob_id = blob.id) LIMIT $2`+t.dialect.Unused+`)
 				RETURNING id`, t.now.Add(-age).UnixMicro(), collectBatch)
 			deleted = len(ids)
 			return err

@@ -27,10 +27,10 @@ func (r *Reader) Execution(id string) (*engine.Execution, error) {
 
 // TryExecution implements store.Tx.
 func (t *Tx) TryExecution(id string) (*engine.Execution, error) {
-	if t.dialect.SkipHeld == "" {
+	if t.dialect.TryHold == "" {
 		return t.Execution(id)
 	}
-	found, err := list(&t.scope, scanned[string], "SELECT id FROM execution WHERE id = $1"+t.hold+t.dialect.SkipHeld, id)
+	found, err := list(&t.scope, scanned[string], "SELECT id FROM execution WHERE id = $1"+t.dialect.TryHold, id)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,9 @@ type Dialect struct {
 	// Hold, behind a query for one row, keeps other transactions from changing that row, and from holding it, until this
 	// one ends; Share only keeps them from changing it. Holding takes the row as the last transaction left it.
 	Hold, Share string
-	// SkipHeld, behind Hold, passes over rows that other transactions hold.
-	SkipHeld string
+	// TryHold is Hold, but passes over a row that another transaction holds. Unused holds rows that no other transaction
+	// holds, changes or refers to, and passes over others.
+	TryHold, Unused string
 	// Turns is a statement that has transactions that name the same thing take turns. Those that run Together instead wait
 	// for one that has its turn, but not for each other.
 	Turns, Together string

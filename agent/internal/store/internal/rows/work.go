@@ -155,12 +155,32 @@ func (t *Tx) Renew(i store.Incarnation) error {
 
 // Bury implements store.Tx. The references to an incarnation release its claims and leases.
 func (t *Tx) Bury(before time.Time) ([]string, error) {
-	dead, err := list(&t.scope, scanned[string], "DELETE FROM incarnation WHERE renewed_at < $1 RETURNING id", before.UnixMicro())
+	query := "DELETE FROM incarnation WHERE id IN (SELECT id FROM incarnation WHERE renewed_at < $1" +
+		t.dialect.Unused + ") RETURNING id"
+	dead, err := list(&t.scope, scanned[string], query, before.UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("bury incarnations: %w", err)
 	}
 	t.due = t.due || len(dead) > 0
 	return dead, nil
+}
+
+// Leave implements store.Tx.
+func (t *Tx) Leave(incarnation string) error {
+	left, err := t.exec("DELETE FROM incarnation WHERE id = $1", incarnation)
+	if err != nil {
+		return fmt.Errorf("incarnation %q leaves: %w", incarnation, err)
+	}
+	t.due = t.due || left > 0
+	return nil
+}
+
+// ClaimsOf implements store.Reader.
+func (r *Reader) ClaimsOf(incarnation string) ([]store.Claim, error) {
+	return list(&r.scope, func(rows Rows) (store.Claim, error) {
+		claim := store.Claim{Incarnation: incarnation}
+		return claim, rows.Scan(&claim.ExecutionID, &claim.StageID, &claim.Epoch)
+	}, "SELECT execution_id, id, epoch FROM stage WHERE owner = $1 ORDER BY execution_id, id", incarnation)
 }
 
 // Lease implements store.Reader.

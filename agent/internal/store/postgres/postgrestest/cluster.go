@@ -186,3 +186,18 @@ func (c *Cluster) Stop() error {
 	}
 	return err
 }
+
+// Folder makes a folder whose path is short enough for a socket in it. It is removed when the test ends.
+func Folder(tb testing.TB) string {
+	tb.Helper()
+	folder, err := os.MkdirTemp(socketFolder(), "gennaker-pg-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			tb.Error(err)
+		}
+	})
+	return folder
+}
