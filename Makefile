@@ -36,6 +36,10 @@ cluster: ## Build the test cluster (minutes the first time, then cached)
 kill: build ## Kill the agent and its plugins at random moments, N times (N=30)
 	KILL_RUNS=$(N) go test ./agent/e2e/delivery -run '^TestKill$$' -count=1 -v -timeout 60m
 
+.PHONY: kill-replicas
+kill-replicas: ## Kill either of two agents on one PostgreSQL at random moments, N times (N=30)
+	REPLICA_KILLS=$(N) go test ./agent/e2e/replicas -run '^TestKillEither$$' -count=1 -v -timeout 120m
+
 .PHONY: bench
 bench: build ## Measure, as ratios where there is something to compare
 	@scripts/bench

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -257,6 +258,59 @@ func expectSteps(t *testing.T, ex *engine.Execution, effects map[string]int, mu 
 	for key := range effects {
 		if len(key) > len(ex.ID) && key[:len(ex.ID)] == ex.ID {
 			t.Errorf("step %s was done although it is none", key)
+		}
+	}
+}
+
+// repeating is the store as an agent sees it whose updates collide with others': each function runs once in vain.
+type repeating struct{ store.Store }
+
+var errCollision = errors.New("another transaction was in the way")
+
+func (r repeating) Update(ctx context.Context, change func(store.Tx) error) error {
+	err := r.Store.Update(ctx, func(tx store.Tx) error { return cmp.Or(change(tx), errCollision) })
+	if !errors.Is(err, errCollision) {
+		return err
+	}
+	return r.Store.Update(ctx, change)
+}
+
+// TestUpdatesRunAgain: an update that is run again does what it does once.
+func TestUpdatesRunAgain(t *testing.T) {
+	var mu sync.Mutex
+	effects := map[string]int{}
+	b := start(t, repeating{openStore(t)}, &plugins{run: func(_ context.Context, request *stagev1.RunRequest) (*stagev1.RunResponse, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		effects[request.GetIdempotencyKey()]++
+		return &stagev1.RunResponse{Status: stagev1.Status_STATUS_SUCCEEDED}, nil
+	}})
+	p := pipeline(t, `{"application":"shop","name":"p","id":"p","limitConcurrent":true,"keepWaitingPipelines":true,"stages":[
+	  {"refId":"1","type":"wait","waitTime":0},
+	  {"refId":"2","type":"work","requisiteStageRefIds":["1"]},
+	  {"refId":"3","type":"manualJudgment","requisiteStageRefIds":["2"]},
+	  {"refId":"4","type":"work","requisiteStageRefIds":["3"]}]}`)
+	trigger := spinnaker.Trigger{"type": "manual"}
+	ids := []string{b.launch(p, trigger), b.launch(p, trigger)}
+	for _, id := range ids {
+		ex := b.until(id, "waiting for a judgment", func(ex *engine.Execution) bool {
+			return stageOf(ex, "3") != nil && stageOf(ex, "3").Status == spinnaker.Running
+		})
+		err := b.runner.Patch(t.Context(), id, stageOf(ex, "3").ID, "ann", map[string]any{"judgmentStatus": "continue"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, "statuses", statuses(b.ended(id)), "SUCCEEDED 1=SUCCEEDED 2=SUCCEEDED 3=SUCCEEDED 4=SUCCEEDED")
+	}
+	expect(t, "trigger", fmt.Sprint(len(trigger)), "1")
+	mu.Lock()
+	defer mu.Unlock()
+	if len(effects) != 4 {
+		t.Errorf("%d steps had effects, expected 4: %v", len(effects), effects)
+	}
+	for key, times := range effects {
+		if times != 1 {
+			t.Errorf("step %s acted %d times, expected once", key, times)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Store struct {
 	name string
 	log  *slog.Logger
 	pool *pgxpool.Pool
+
 	due, announce chan struct{}
 	// stop ends the sender and the listener, which background waits for.
 	stop       context.CancelFunc

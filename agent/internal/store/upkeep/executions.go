@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +21,7 @@ func (k *Keeper) executions(ctx context.Context) (int, error) {
 	}
 	var expired []string
 	err := k.Store.View(ctx, func(r store.Reader) (err error) {
-		expired, err = r.ExpiredExecutions(k.keep(time.Now()), 0)
+		expired, err = r.ExpiredExecutions(k.keep(r.Now()), 0)
 		return err
 	})
 	total := 0
@@ -53,15 +54,18 @@ func (k *Keeper) keep(now time.Time) store.ExecutionRetention {
 }
 
 // deleteExecutions deletes those executions that are at rest, and says how many. The others are looked at again in a later
-// round.
+// round, also those that another agent is at or has deleted.
 func deleteExecutions(tx store.Tx, ids []string) (int, error) {
-	found, err := tx.Executions(store.ExecutionQuery{IDs: ids, Brief: true})
-	if err != nil {
-		return 0, err
-	}
 	deleted := 0
-	for _, ex := range found {
-		resting, err := atRest(tx, ex)
+	for _, id := range ids {
+		ex, err := tx.TryExecution(id)
+		if errors.Is(err, store.ErrHeld) || errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return deleted, err
+		}
+		resting, err := atRest(tx, ex.Execution)
 		if err != nil {
 			return deleted, err
 		}

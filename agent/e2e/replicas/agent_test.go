@@ -1,0 +1,181 @@
+package replicas
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gennaker/gennaker/api/client"
+)
+
+// hang bounds everything that should happen soon.
+const hang = 3 * time.Minute
+
+// agent is one replica, running or not.
+type agent struct {
+	t      *testing.T
+	name   string
+	folder string
+	url    string
+	client *client.Client
+	// program is the agent's executable.
+	program string
+
+	cmd   *exec.Cmd
+	ended chan error
+}
+
+// newAgent configures an agent on a database. It does not run yet.
+func newAgent(t *testing.T, name, database string, lease time.Duration) *agent {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := &agent{t: t, name: name, folder: t.TempDir(), url: "http://" + listen, program: filepath.Join(programs, "gennaker")}
+	if a.client, err = client.New(client.Options{URL: a.url}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(map[string]any{ // JSON is YAML
+		"server":  map[string]any{"listen": listen},
+		"store":   map[string]any{"postgres": map[string]any{"url": database, "connections": 8}},
+		"log":     map[string]any{"format": "text"},
+		"plugins": map[string]any{"directory": filepath.Join(programs, "plugins")},
+		"runner":  map[string]any{"lease": lease.String()},
+	}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(a.folder, "gennaker.yaml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.client.Close()
+		a.stop()
+		if t.Failed() {
+			t.Logf("log of agent %s:\n%s", a.name, a.log())
+		}
+	})
+	return a
+}
+
+// start starts the agent and waits until it is ready.
+func (a *agent) start() *agent {
+	a.t.Helper()
+	log, err := os.OpenFile(filepath.Join(a.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command(a.program, "serve", "--config", "gennaker.yaml")
+	cmd.Dir, cmd.Stderr = a.folder, log
+	if err := cmd.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	a.cmd, a.ended = cmd, ended
+	go func() { ended <- cmd.Wait() }()
+	await(a.t, "agent "+a.name+" is ready", func(ctx context.Context) bool {
+		select {
+		case err := <-ended:
+			a.cmd = nil
+			a.t.Fatalf("agent %s ended before it was ready: %v", a.name, err)
+		default:
+		}
+		return a.client.Healthy(ctx) == nil
+	})
+	return a
+}
+
+// kill ends the agent as a crash does.
+func (a *agent) kill() {
+	a.t.Helper()
+	a.signal(syscall.SIGKILL)
+	<-a.ended
+	a.cmd = nil
+}
+
+// stop ends the agent in good order, if it runs.
+func (a *agent) stop() {
+	a.t.Helper()
+	if a.cmd == nil {
+		return
+	}
+	a.signal(syscall.SIGTERM)
+	select {
+	case err := <-a.ended:
+		if err != nil {
+			a.t.Errorf("agent %s ended: %v", a.name, err)
+		}
+	case <-time.After(hang):
+		a.t.Errorf("agent %s does not end and is killed", a.name)
+		a.kill()
+	}
+	a.cmd = nil
+}
+
+func (a *agent) signal(which syscall.Signal) {
+	a.t.Helper()
+	if err := a.cmd.Process.Signal(which); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		a.t.Errorf("agent %s: send %v: %v", a.name, which, err)
+	}
+}
+
+// log is the end of what the agent has logged.
+func (a *agent) log() string {
+	const most = 60
+	text, err := os.ReadFile(filepath.Join(a.folder, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
+
+// await waits for a condition; the bound only catches hangs.
+func await(t *testing.T, what string, condition func(context.Context) bool) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.WithoutCancel(t.Context()), hang)
+	defer stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !condition(ctx) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// save saves a pipeline of application "shop" whose executions do not wait for each other.
+func (a *agent) save(name string, stages ...map[string]any) {
+	a.t.Helper()
+	err := a.client.SavePipeline(a.t.Context(), map[string]any{"application": "shop", "name": name, "limitConcurrent": false,
+		"triggers": []map[string]any{{"type": "webhook", "source": name, "enabled": true}}, "stages": stages})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// stageOf is a stage that comes after others.
+func stageOf(ref, kind string, more map[string]any, after ...string) map[string]any {
+	stage := map[string]any{"refId": ref, "type": kind, "name": fmt.Sprint(kind, " ", ref), "requisiteStageRefIds": after}
+	for key, value := range more {
+		stage[key] = value
+	}
+	return stage
+}
