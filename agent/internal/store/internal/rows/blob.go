@@ -34,11 +34,12 @@ type transactions interface {
 // PutBlob implements store.Store. Chunks are stored as they fill; what an upload that broke off has left is collected.
 func (b Bodies) PutBlob(ctx context.Context, ref store.BlobRef, mediaType string, body io.Reader, limit int64) (store.Blob, error) {
 	up := &upload{ctx: ctx, store: b.Store}
-	blob, err := up.receive(body, limit)
+	received, err := up.receive(body, limit)
+	var blob store.Blob
 	if err == nil {
-		blob.MediaType = mediaType
+		received.MediaType = mediaType
 		err = b.Store.Update(ctx, func(change store.Tx) (err error) {
-			blob, err = up.finish(change.(*Tx), blob, ref)
+			blob, err = up.finish(change.(*Tx), received, ref)
 			return err
 		})
 	}
