@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -105,6 +106,11 @@ type Builds interface {
 type Accounts interface {
 	Credentials() []map[string]any
 	ArtifactCredentials() []map[string]any
+	// FetchArtifact opens an artifact's content. Reading it may fail with an error for people, as opening it may.
+	FetchArtifact(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error)
+	// ArtifactNames and ArtifactVersions list what an account has of an artifact type.
+	ArtifactNames(ctx context.Context, account, artifactType string) ([]string, error)
+	ArtifactVersions(ctx context.Context, account, artifactType, name string) ([]string, error)
 }
 
 // API serves Gate's paths.
@@ -149,6 +155,7 @@ func (a *API) Register(r gin.IRouter) {
 	a.registerPipelines(r)
 	a.registerExecutions(r)
 	a.registerBuilds(r)
+	a.registerArtifacts(r)
 	a.registerSmall(r)
 }
 

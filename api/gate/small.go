@@ -78,7 +78,6 @@ func (a *API) registerSmall(r gin.IRouter) {
 	r.GET("/auth/user", ok(a.authUser))
 	r.GET("/credentials", ok(a.credentials))
 	r.GET("/credentials/:name", ok(a.credential))
-	r.GET("/artifacts/credentials", ok(a.artifactCredentials))
 	r.GET("/search", ok(a.searchNothing))
 	r.GET("/webhooks/preconfigured", ok(a.preconfiguredWebhooks))
 	r.GET("/projects/:id", notFound("Project not found (id: %s)"))
@@ -123,10 +122,6 @@ func (a *API) credential(c *gin.Context) (any, error) {
 		}
 	}
 	return nil, spinnaker.NotFound("Account not found (name: %s)", c.Param("name"))
-}
-
-func (a *API) artifactCredentials(*gin.Context) (any, error) {
-	return a.Accounts.ArtifactCredentials(), nil
 }
 
 // preconfiguredWebhooks lists the stage types that are webhooks of the configuration.

@@ -69,6 +69,9 @@ func recovered(log *slog.Logger) gin.HandlerFunc {
 			if r == nil {
 				return
 			}
+			if r == http.ErrAbortHandler {
+				panic(r) // the handler means it: the rest of its answer failed
+			}
 			log.ErrorContext(c, "bug: a request panicked", "method", c.Request.Method, "path", c.Request.URL.Path, "panic", r,
 				"stack", string(debug.Stack()), "request", c.GetString(requestIDHeader))
 			if c.Writer.Written() {

@@ -144,7 +144,7 @@ func (a *agent) incarnation() (store.Incarnation, error) {
 }
 
 func (a *agent) buildFetch(ctx context.Context) (err error) {
-	a.fetch, err = fetch.New(fetch.Options{Accounts: fetch.FromConfig(a.config.Artifacts), Jenkins: a.masters, Blobs: blobs{a.store}})
+	a.fetch, err = fetch.New(ctx, fetch.Options{Accounts: a.config.Artifacts, Jenkins: a.masters, Blobs: blobs{a.store}})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,6 +75,11 @@ func resolve(t *testing.T, archive *txtar.Archive) string {
 	var out strings.Builder
 	for _, line := range resolution.Explain() {
 		out.WriteString(line + "\n")
+	}
+	for _, entry := range resolution.Entries() {
+		for _, c := range entry.Candidates {
+			fmt.Fprintf(&out, "candidate for %s: %s (%s) %s\n", entry.ID, c.Artifact, c.From, c.Mismatch)
+		}
 	}
 	for _, a := range resolution.Artifacts {
 		text, err := json.Marshal(a)

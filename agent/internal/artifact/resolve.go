@@ -24,8 +24,16 @@ type Finding struct {
 	Expected spinnaker.ExpectedArtifact
 	// Source says by which rule the artifact was chosen.
 	Source Source
-	// Received and Prior count the artifacts that were considered; prior ones only when it came to that.
-	Received, Prior int
+	// Candidates are the artifacts that were considered, in their order; prior ones only when it came to that.
+	Candidates []Candidate
+}
+
+// Candidate is an artifact that was considered for an expected one.
+type Candidate struct {
+	Artifact spinnaker.Artifact
+	From     Source
+	// Mismatch says in words why it is not the one; empty for one that fits.
+	Mismatch string
 }
 
 // Resolution is what an execution starts with.
@@ -70,14 +78,14 @@ func Resolve(expected []spinnaker.ExpectedArtifact, ids []string, received, prio
 }
 
 func resolve(e spinnaker.ExpectedArtifact, received, prior []spinnaker.Artifact) (Finding, error) {
-	finding := Finding{Expected: e, Source: FromReceived, Received: len(received)}
-	bound, err := only(e, received)
+	finding := Finding{Expected: e, Source: FromReceived}
+	bound, err := finding.only(received)
 	if err != nil {
 		return Finding{}, err
 	}
 	if bound == nil && e.UsePriorArtifact {
-		finding.Source, finding.Prior = FromPrior, len(prior)
-		if bound, err = only(e, prior); err != nil {
+		finding.Source = FromPrior
+		if bound, err = finding.only(prior); err != nil {
 			return Finding{}, err
 		}
 	}
@@ -85,34 +93,45 @@ func resolve(e spinnaker.ExpectedArtifact, received, prior []spinnaker.Artifact)
 		finding.Source, bound = FromDefault, e.DefaultArtifact
 	}
 	if bound == nil {
-		considered := received
-		if e.UsePriorArtifact {
-			considered = slices.Concat(received, prior)
-		}
-		return Finding{}, &UnmatchedError{Expected: e, Considered: considered}
+		return Finding{}, &UnmatchedError{Expected: e, Candidates: finding.Candidates}
 	}
 	finding.Expected.BoundArtifact = bound
 	return finding, nil
 }
 
-// only returns the one artifact that meets e, nil when there is none, and an error when there are more.
-func only(e spinnaker.ExpectedArtifact, artifacts []spinnaker.Artifact) (*spinnaker.Artifact, error) {
-	met, err := All(match(e), artifacts)
+// only returns the one of some further candidates that fits, nil when there is none, and an error when there are more.
+func (f *Finding) only(artifacts []spinnaker.Artifact) (*spinnaker.Artifact, error) {
+	candidates, err := weigh(f.Expected, f.Source, artifacts)
 	if err != nil {
-		return nil, fmt.Errorf("expected artifact %q: %w", e.ID, err)
+		return nil, err
 	}
+	f.Candidates = append(f.Candidates, candidates...)
+	met := slices.DeleteFunc(candidates, func(c Candidate) bool { return c.Mismatch != "" })
 	switch len(met) {
 	case 0:
 		return nil, nil
 	case 1:
-		return &met[0], nil
+		return &met[0].Artifact, nil
 	default:
 		texts := make([]string, len(met))
-		for i, a := range met {
-			texts[i] = describe(&a)
+		for i, c := range met {
+			texts[i] = describe(&c.Artifact)
 		}
-		return nil, &AmbiguousError{describeExpected(e), texts}
+		return nil, &AmbiguousError{describeExpected(f.Expected), texts}
 	}
+}
+
+// weigh says of each artifact whether it is the expected one.
+func weigh(e spinnaker.ExpectedArtifact, from Source, artifacts []spinnaker.Artifact) ([]Candidate, error) {
+	out := make([]Candidate, len(artifacts))
+	for i, a := range artifacts {
+		reason, err := mismatch(match(e), a)
+		if err != nil {
+			return nil, fmt.Errorf("expected artifact %q: %w", e.ID, err)
+		}
+		out[i] = Candidate{Artifact: a, From: from, Mismatch: reason}
+	}
+	return out, nil
 }
 
 // Bind binds each expected artifact to the first artifact that meets it, as stages do with what they produced, or else
@@ -120,17 +139,18 @@ func only(e spinnaker.ExpectedArtifact, artifacts []spinnaker.Artifact) (*spinna
 func Bind(expected []spinnaker.ExpectedArtifact, artifacts []spinnaker.Artifact) ([]spinnaker.ExpectedArtifact, error) {
 	bound := make([]spinnaker.ExpectedArtifact, 0, len(expected))
 	for _, e := range expected {
-		met, err := All(match(e), artifacts)
+		candidates, err := weigh(e, FromReceived, artifacts)
 		if err != nil {
-			return nil, fmt.Errorf("expected artifact %q: %w", e.ID, err)
+			return nil, err
 		}
+		at := slices.IndexFunc(candidates, func(c Candidate) bool { return c.Mismatch == "" })
 		switch {
-		case len(met) > 0:
-			e.BoundArtifact = &met[0]
+		case at >= 0:
+			e.BoundArtifact = &candidates[at].Artifact
 		case e.UseDefaultArtifact && e.DefaultArtifact != nil:
 			e.BoundArtifact = e.DefaultArtifact
 		default:
-			return nil, &UnmatchedError{Expected: e, Considered: artifacts}
+			return nil, &UnmatchedError{Expected: e, Candidates: candidates}
 		}
 		bound = append(bound, e)
 	}

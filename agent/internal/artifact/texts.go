@@ -2,11 +2,15 @@ package artifact
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
+
+// maxShown is how many candidates texts and reports show for each expected artifact.
+const maxShown = 20
 
 // Explain is the report in words: a sentence for each expected artifact.
 func (r Resolution) Explain() []string {
@@ -23,17 +27,28 @@ func (r Resolution) Explain() []string {
 // String says what was bound, and by which rule.
 func (f Finding) String() string {
 	bound := fmt.Sprintf("expected artifact %q is %s: ", f.Expected.ID, title(f.Expected.BoundArtifact))
-	none := fmt.Sprintf("none of %d received artifacts matches", f.Received)
+	received, prior := f.count(FromReceived), f.count(FromPrior)
+	none := fmt.Sprintf("none of %d received artifacts matches", received)
 	switch {
 	case f.Source == FromReceived:
-		return bound + fmt.Sprintf("the only match of %d received artifacts", f.Received)
+		return bound + fmt.Sprintf("the only match of %d received artifacts", received)
 	case f.Source == FromPrior:
-		return bound + fmt.Sprintf("%s, and it is the only match of %d artifacts of the last execution", none, f.Prior)
+		return bound + fmt.Sprintf("%s, and it is the only match of %d artifacts of the last execution", none, prior)
 	case f.Expected.UsePriorArtifact:
-		return bound + fmt.Sprintf("%s, nor any of %d artifacts of the last execution, so it is the default", none, f.Prior)
+		return bound + fmt.Sprintf("%s, nor any of %d artifacts of the last execution, so it is the default", none, prior)
 	default:
 		return bound + none + ", so it is the default"
 	}
+}
+
+func (f Finding) count(from Source) int {
+	n := 0
+	for _, c := range f.Candidates {
+		if c.From == from {
+			n++
+		}
+	}
+	return n
 }
 
 // title names an artifact for people.
@@ -60,8 +75,8 @@ func (e *AmbiguousError) Error() string {
 // UnmatchedError is the failure to find an artifact that meets an expected one.
 type UnmatchedError struct {
 	Expected spinnaker.ExpectedArtifact
-	// Considered are the artifacts that were there.
-	Considered []spinnaker.Artifact
+	// Candidates are the artifacts that were there.
+	Candidates []Candidate
 }
 
 // Error is Orca's text.
@@ -71,18 +86,17 @@ func (e *UnmatchedError) Error() string {
 
 // Detail says for each artifact that was there why it is not the expected one.
 func (e *UnmatchedError) Detail() string {
-	if len(e.Considered) == 0 {
-		return "there are no artifacts to choose from"
+	if len(e.Candidates) == 0 {
+		return "There are no artifacts to choose from"
 	}
-	reasons := make([]string, len(e.Considered))
-	for i, a := range e.Considered {
-		reason, err := mismatch(match(e.Expected), a)
-		if err != nil {
-			reason = err.Error()
-		}
-		reasons[i] = title(&a) + ": " + reason
+	var reasons []string
+	for _, c := range e.Candidates[:min(len(e.Candidates), maxShown)] {
+		reasons = append(reasons, title(&c.Artifact)+": "+c.Mismatch)
 	}
-	return strings.Join(reasons, "; ")
+	if more := len(e.Candidates) - maxShown; more > 0 {
+		reasons = append(reasons, fmt.Sprintf("and %d more", more))
+	}
+	return "Considered were " + strings.Join(reasons, "; ")
 }
 
 // describeExpected is an expected artifact as Java prints it in Orca's texts.
@@ -95,14 +109,9 @@ func describe(a *spinnaker.Artifact) string {
 	if a == nil {
 		return "null"
 	}
-	pairs := make([]string, 0, len(a.Metadata))
-	for key, value := range a.Metadata {
-		pairs = append(pairs, fmt.Sprintf("%s=%v", key, value))
-	}
-	slices.Sort(pairs)
-	return fmt.Sprintf("Artifact(type=%s, customKind=%v, name=%s, version=%s, location=%s, reference=%s, metadata={%s}, artifactAccount=%s, provenance=%s, uuid=%s)",
+	return fmt.Sprintf("Artifact(type=%s, customKind=%v, name=%s, version=%s, location=%s, reference=%s, metadata=%s, artifactAccount=%s, provenance=%s, uuid=%s)",
 		orNull(a.Type), a.CustomKind, orNull(a.Name), orNull(a.Version), orNull(a.Location), orNull(shownReference(a)),
-		strings.Join(pairs, ", "), orNull(a.ArtifactAccount), orNull(a.Provenance), orNull(a.UUID))
+		java(a.Metadata), orNull(a.ArtifactAccount), orNull(a.Provenance), orNull(a.UUID))
 }
 
 // shownReference is the reference for texts: that of an embedded artifact is its whole body, which may hold secrets.
@@ -118,4 +127,26 @@ func orNull(text string) string {
 		return "null"
 	}
 	return text
+}
+
+// java is a JSON value as Java prints it.
+func java(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return "null"
+	case map[string]any:
+		pairs := make([]string, 0, len(value))
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			pairs = append(pairs, key+"="+java(value[key]))
+		}
+		return "{" + strings.Join(pairs, ", ") + "}"
+	case []any:
+		items := make([]string, len(value))
+		for i, item := range value {
+			items[i] = java(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	default:
+		return fmt.Sprint(value)
+	}
 }

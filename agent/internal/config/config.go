@@ -133,38 +133,6 @@ type Accounts[T any] struct {
 	Accounts []T `yaml:"accounts"`
 }
 
-// Artifacts are the accounts that artifacts are fetched with (Clouddriver's artifacts).
-type Artifacts struct {
-	GitHub Accounts[GitHub] `yaml:"github"`
-	HTTP   Accounts[HTTP]   `yaml:"http"`
-}
-
-// GitHub is an account for github/file.
-type GitHub struct {
-	Name     string `yaml:"name"`
-	Token    Secret `yaml:"token"`
-	Username string `yaml:"username"`
-	Password Secret `yaml:"password"`
-	// BaseURL is where references that are no whole URL belong: the public API when empty.
-	BaseURL string `yaml:"baseUrl"`
-	// UseContentAPI reads a file with one request of the contents API.
-	UseContentAPI bool `yaml:"useContentAPI"`
-	// AllowPrivateAddresses lets references lead to loopback, link-local and private addresses; AllowedHosts lets them
-	// lead to these hosts whatever their addresses.
-	AllowPrivateAddresses bool     `yaml:"allowPrivateAddresses"`
-	AllowedHosts          []string `yaml:"allowedHosts"`
-}
-
-// HTTP is an account for http/file.
-type HTTP struct {
-	Name     string `yaml:"name"`
-	Username string `yaml:"username"`
-	Password Secret `yaml:"password"`
-	// AllowPrivateAddresses and AllowedHosts are as for GitHub.
-	AllowPrivateAddresses bool     `yaml:"allowPrivateAddresses"`
-	AllowedHosts          []string `yaml:"allowedHosts"`
-}
-
 // Registry is an account of an image registry (Clouddriver's dockerRegistry.accounts).
 type Registry struct {
 	Name     string `yaml:"name"`

@@ -64,6 +64,9 @@ func unknownKeys(node *yaml.Node, t reflect.Type, path string) []error {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()) && t != reflect.TypeFor[TLS]() {
 		return nil
 	}
@@ -102,11 +105,11 @@ func wrongShape(node *yaml.Node, path, expected string) error {
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("yaml") == ",inline" {
+		switch name := t.Field(i).Tag.Get("yaml"); name {
+		case "-", "":
+		case ",inline":
 			maps.Copy(fields, fieldsOf(t.Field(i).Type))
-			continue
-		}
-		if name := t.Field(i).Tag.Get("yaml"); name != "-" && name != "" {
+		default:
 			fields[name] = t.Field(i).Type
 		}
 	}

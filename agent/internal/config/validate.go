@@ -29,8 +29,7 @@ func (c Config) Validate() error {
 	for i, account := range c.Kubernetes.Accounts {
 		errs = append(errs, account.validate(fmt.Sprintf("kubernetes.accounts[%d]", i))...)
 	}
-	errs = append(errs, unique("artifacts.github.accounts", c.Artifacts.GitHub.Accounts, func(a GitHub) string { return a.Name })...)
-	errs = append(errs, unique("artifacts.http.accounts", c.Artifacts.HTTP.Accounts, func(a HTTP) string { return a.Name })...)
+	errs = append(errs, c.Artifacts.validate()...)
 	errs = append(errs, unique("dockerRegistry.accounts", c.DockerRegistry.Accounts, func(a Registry) string { return a.Name })...)
 	errs = append(errs, unique("ecr.accounts", c.ECR.Accounts, func(a ECR) string { return a.Name })...)
 	errs = append(errs, c.validateWatched()...)

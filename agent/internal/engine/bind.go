@@ -2,6 +2,8 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
@@ -12,6 +14,8 @@ const (
 	artifactsKey = "artifacts"
 	resolvedKey  = "resolvedExpectedArtifacts"
 	expectedKey  = "expectedArtifacts"
+	// reportKey is Gennaker's own: why each expected artifact was bound to what it is.
+	reportKey = "artifactReport"
 )
 
 // Artifacts reads a JSON list of artifacts; what is none is left out.
@@ -86,7 +90,7 @@ func bindExpected(ex *Execution, stage *spinnaker.Stage) string {
 	}
 	bound, err := artifact.Bind(expected, VisibleArtifacts(ex.Execution, stage))
 	if err != nil {
-		return err.Error()
+		return explained(err).Error()
 	}
 	for _, one := range bound {
 		addArtifacts(stage, []spinnaker.Artifact{*one.BoundArtifact})
@@ -95,15 +99,26 @@ func bindExpected(ex *Execution, stage *spinnaker.Stage) string {
 	return ""
 }
 
+// explained adds to Orca's text of a missing artifact what there was in its place.
+func explained(err error) error {
+	if unmatched := (*artifact.UnmatchedError)(nil); errors.As(err, &unmatched) {
+		return fmt.Errorf("%w %s", err, unmatched.Detail())
+	}
+	return err
+}
+
 // resolveArtifacts binds what the pipeline expects at its start, and puts it into the trigger.
 func resolveArtifacts(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, opts LaunchOptions) error {
 	received := slices.Concat(opts.Received, Artifacts(pipeline.Document["receivedArtifacts"]), Artifacts(trigger[artifactsKey]))
 	resolution, err := artifact.Resolve(pipeline.ExpectedArtifacts, trigger.Texts("expectedArtifactIds"), received, opts.Prior)
 	if err != nil {
-		return err
+		return explained(err)
 	}
 	trigger[artifactsKey] = plainList(resolution.Artifacts)
 	trigger[resolvedKey] = plainList(resolution.Expected())
 	trigger[expectedKey] = plainList(resolution.Expected())
+	if len(resolution.Report) > 0 {
+		trigger[reportKey] = plainList(resolution.Entries())
+	}
 	return nil
 }

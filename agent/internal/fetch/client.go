@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,10 +9,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/gennaker/gennaker/agent/internal/outbound"
 )
 
 const (
@@ -21,7 +21,9 @@ const (
 	maxErrorBody = 16 << 10
 	// maxMessage is how much of a server's message is quoted, in bytes.
 	maxMessage = 200
-	userAgent  = "gennaker"
+	// maxRetryAfter is how long a server's wish to be left alone is waited for; after a longer one the fetch fails.
+	maxRetryAfter = 10 * time.Second
+	userAgent     = "gennaker"
 )
 
 // errTooSlow ends a fetch that takes longer than its limit.
@@ -29,22 +31,63 @@ var errTooSlow = errors.New("no complete answer in time")
 
 // client sends an account's requests.
 type client struct {
-	account   string
-	access    Access
-	limits    Limits
-	transport http.RoundTripper
+	account string
+	limits  Limits
+	// credentials go to the origin of home, or to that of the reference when home is nil.
+	credentials credentials
+	home        *url.URL
+	transport   http.RoundTripper
+	cache       *cache
 }
 
 // request is what to read.
 type request struct {
 	url *url.URL
-	// accept is the Accept header; empty for none.
-	accept string
+	// header are the request's headers; nil for none.
+	header http.Header
 	// trusted is the URL whose origin may get the credentials; others never do.
 	trusted *url.URL
+	// form makes the request a POST of it, which is sent once and whose redirects are not followed.
+	form *form
+	// reusable is a file whose body may be kept to spare sending it again.
+	reusable bool
 }
 
-// parseURL reads a reference. The text of a failure is Spinnaker's.
+// form is a body to post.
+type form struct {
+	contentType string
+	body        []byte
+}
+
+func (r request) method() string {
+	if r.form != nil {
+		return http.MethodPost
+	}
+	return http.MethodGet
+}
+
+// file is the request for a file, which may have the account's credentials where they belong.
+func (c *client) file(target *url.URL) request {
+	return request{url: target, trusted: c.trusts(target), reusable: true}
+}
+
+// trusts is whose origin gets the credentials when a reference leads to target.
+func (c *client) trusts(target *url.URL) *url.URL {
+	if c.home != nil {
+		return c.home
+	}
+	return target
+}
+
+// locate reads a reference; one that is no whole URL is below base, when there is one.
+func locate(reference string, base *url.URL) (*url.URL, error) {
+	if base == nil || strings.Contains(reference, "://") {
+		return parseURL(reference)
+	}
+	return parseURL(strings.TrimRight(base.String(), "/") + "/" + strings.TrimLeft(reference, "/"))
+}
+
+// parseURL reads a whole URL. The text of a failure is Spinnaker's.
 func parseURL(reference string) (*url.URL, error) {
 	parsed, err := url.Parse(reference)
 	if err == nil && (parsed.Scheme == "http" || parsed.Scheme == "https") && parsed.Host != "" {
@@ -59,21 +102,39 @@ func parseURL(reference string) (*url.URL, error) {
 }
 
 // open sends the request, again when it fails in a way that may pass, and returns the body.
-func (c *client) open(ctx context.Context, r request) (io.ReadCloser, error) {
+func (c *client) open(ctx context.Context, r request) (*body, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limits.Timeout, errTooSlow)
 	pause := c.limits.RetryPause
 	for try := 1; ; try++ {
-		response, err := c.follow(ctx, r)
+		answer, err := c.follow(ctx, r)
 		if err == nil {
-			return c.body(ctx, cancel, r.url, response)
+			return c.body(ctx, cancel, r, answer)
 		}
 		var failed *Error
-		if !errors.As(err, &failed) || !failed.Retryable || try == c.limits.Tries || !wait(ctx, pause) {
+		if !errors.As(err, &failed) || !failed.Retryable || r.form != nil || try == c.limits.Tries ||
+			failed.retryAfter > maxRetryAfter || !wait(ctx, max(pause, failed.retryAfter)) {
 			cancel()
 			return nil, err
 		}
 		pause *= 2
 	}
+}
+
+// read reads what the request gives, up to limit bytes; more is an error that calls it by what it is.
+func (c *client) read(ctx context.Context, r request, what string, limit int64) ([]byte, error) {
+	body, err := c.open(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, &Error{Problem: fmt.Sprintf("%s %s: %s is over %d bytes", r.method(), place(r.url), what, limit), Status: http.StatusRequestEntityTooLarge}
+	}
+	return data, nil
 }
 
 // wait waits, and says whether the context is still alive.
@@ -88,58 +149,89 @@ func wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
+// answer is a successful answer and where it came from.
+type answer struct {
+	*http.Response
+	from *url.URL
+	// record is where the body is kept; nil when it is not.
+	record *cached
+}
+
 // follow sends the request and follows redirects by hand, credentials going to the trusted origin only.
-func (c *client) follow(ctx context.Context, r request) (*http.Response, error) {
+func (c *client) follow(ctx context.Context, r request) (*answer, error) {
 	target := r.url
 	for range maxRedirects + 1 {
-		response, err := c.send(ctx, target, r)
+		answer, err := c.send(ctx, target, r)
 		if err != nil {
 			return nil, err
 		}
-		if response.StatusCode == http.StatusOK {
-			return response, nil
+		if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusCreated {
+			return answer, nil
 		}
-		message := closeWithMessage(response)
-		if !isRedirect(response.StatusCode) {
-			return nil, statusError(target, response, message)
+		message := closeWithMessage(answer.Response)
+		if !isRedirect(answer.StatusCode) || r.form != nil {
+			return nil, c.statusError(r, target, answer.Response, message)
 		}
-		if target, err = location(target, response); err != nil {
+		if target, err = location(target, answer.Response); err != nil {
 			return nil, err
 		}
 	}
 	return nil, &Error{Problem: fmt.Sprintf("too many redirects (>%d) following %s", maxRedirects, place(r.url)), Advice: checkReference}
 }
 
-func (c *client) send(ctx context.Context, target *url.URL, r request) (*http.Response, error) {
-	out, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+// send sends the request to one address. An unchanged file's body comes from the cache.
+func (c *client) send(ctx context.Context, target *url.URL, r request) (*answer, error) {
+	out, err := c.newRequest(ctx, target, r)
 	if err != nil {
-		return nil, &Error{Problem: "GET " + target.Host + ": " + err.Error(), Advice: checkReference}
+		return nil, err
 	}
-	out.URL.User = nil
-	out.Header.Set("User-Agent", userAgent)
-	if r.accept != "" {
-		out.Header.Set("Accept", r.accept)
-	}
-	if sameOrigin(target, r.trusted) {
-		c.authorize(out)
+	var known *cached
+	key := c.key(target.String(), out.Header.Get("Accept"))
+	if r.reusable {
+		if known = c.cache.find(key); known != nil {
+			known.ask(out)
+		}
 	}
 	response, err := c.transport.RoundTrip(out)
-	if denied := (*outbound.DeniedError)(nil); errors.As(err, &denied) {
-		return nil, deniedError(c.account, http.MethodGet, target, denied)
-	}
 	if err != nil {
-		return nil, networkError(ctx, http.MethodGet, target, err)
+		return nil, networkError(ctx, r.method()+" "+target.Host, err)
 	}
-	return response, nil
+	if known != nil && response.StatusCode == http.StatusNotModified {
+		closeWithMessage(response)
+		response.StatusCode, response.ContentLength = http.StatusOK, int64(len(known.body))
+		response.Body = io.NopCloser(bytes.NewReader(known.body))
+		return &answer{Response: response, from: target}, nil
+	}
+	received := &answer{Response: response, from: target}
+	if r.reusable {
+		received.record = recording(key, response)
+	}
+	return received, nil
 }
 
-func (c *client) authorize(r *http.Request) {
-	switch {
-	case c.access.Token.IsSet():
-		r.Header.Set("Authorization", "token "+c.access.Token.Reveal())
-	case c.access.Username != "":
-		r.SetBasicAuth(c.access.Username, c.access.Password.Reveal())
+func (c *client) newRequest(ctx context.Context, target *url.URL, r request) (*http.Request, error) {
+	var content io.Reader
+	if r.form != nil {
+		content = bytes.NewReader(r.form.body)
 	}
+	out, err := http.NewRequestWithContext(ctx, r.method(), target.String(), content)
+	if err != nil {
+		return nil, &Error{Problem: r.method() + " " + target.Host + ": it is no address that can be asked", Advice: checkReference, Err: err}
+	}
+	out.URL.User = nil
+	if r.header != nil {
+		out.Header = r.header.Clone()
+	}
+	out.Header.Set("User-Agent", userAgent)
+	if r.form != nil {
+		out.Header.Set("Content-Type", r.form.contentType)
+	}
+	if c.credentials != nil && sameOrigin(target, r.trusted) {
+		if err := c.credentials(ctx, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func sameOrigin(a, b *url.URL) bool {
@@ -198,47 +290,11 @@ func closeWithMessage(response *http.Response) string {
 	return strings.ToValidUTF8(answer.Message[:min(len(answer.Message), maxMessage)], "") // the cut may split a character
 }
 
-// body bounds an answer's body in size and time.
-func (c *client) body(ctx context.Context, cancel context.CancelFunc, target *url.URL, response *http.Response) (io.ReadCloser, error) {
-	b := &body{ctx: ctx, cancel: cancel, target: target, body: response.Body, left: c.limits.MaxBytes, limit: c.limits.MaxBytes}
-	if response.ContentLength > c.limits.MaxBytes {
-		err := b.tooLarge()
-		if closeErr := b.Close(); closeErr != nil {
-			err.Err = closeErr
-		}
-		return nil, err
+// retryAfter is how long a server asks to be left alone; 0 when it does not say.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
 	}
-	return b, nil
-}
-
-// body is the body of an answer being read.
-type body struct {
-	ctx         context.Context
-	cancel      context.CancelFunc
-	target      *url.URL
-	body        io.ReadCloser
-	left, limit int64
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.body.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, b.tooLarge()
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = networkError(b.ctx, http.MethodGet, b.target, err)
-	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	defer b.cancel()
-	return b.body.Close()
-}
-
-func (b *body) tooLarge() *Error {
-	return &Error{Problem: fmt.Sprintf("GET %s: the file is larger than the limit of %d bytes", place(b.target), b.limit), Status: http.StatusRequestEntityTooLarge}
+	return time.Duration(seconds) * time.Second
 }

@@ -22,18 +22,15 @@ type answers func(*http.Request) (*http.Response, error)
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
 
 func testClient(answer answers) *client {
-	return &client{account: "gh", transport: answer, limits: Limits{MaxBytes: 1 << 20, Timeout: time.Minute, Tries: 1, RetryPause: time.Millisecond}}
+	return &client{account: "gh", transport: answer, cache: &cache{}, limits: Limits{MaxBytes: 1 << 20, Timeout: time.Minute, Tries: 1, RetryPause: time.Millisecond}}
 }
 
 func TestUnknownHostSaysWhatToCheck(t *testing.T) {
-	github, err := newGitHub(GitHub{Name: "gh"}, testClient(func(r *http.Request) (*http.Response, error) {
+	github := &gitHub{base: publicGitHub(), client: testClient(func(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: r.URL.Host, IsNotFound: true}}
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	})}
 	set := &Set{accounts: []account{{name: "gh", types: []string{typeGitHub}, fetcher: github}}}
-	_, err = set.Open(t.Context(), spinnaker.Artifact{Type: typeGitHub, Name: "chapter9/helm.tar.gz", ArtifactAccount: "gh",
+	_, err := set.Open(t.Context(), spinnaker.Artifact{Type: typeGitHub, Name: "chapter9/helm.tar.gz", ArtifactAccount: "gh",
 		Reference: "https://api.gitgub.com/repos/o/r/contents/chapter9/helm.tar.gz"})
 	want := `artifact github/file "chapter9/helm.tar.gz": GET api.gitgub.com: no such host. Check the account's base URL or the artifact's reference`
 	if err == nil || err.Error() != want {
@@ -47,7 +44,7 @@ func FuzzGitHubAnswer(f *testing.F) {
 	f.Add("http://[::1]:80/%zz", "v", 404, `{"message": "Not Found"}`, "")
 	f.Add("https://git.example/x", "", 200, `[{}]`, "")
 	f.Fuzz(func(t *testing.T, reference, version string, status int, answer, redirect string) {
-		github, err := newGitHub(GitHub{Name: "gh"}, testClient(func(r *http.Request) (*http.Response, error) {
+		github := &gitHub{base: publicGitHub(), client: testClient(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 				t.Errorf("a request goes to %s", r.URL)
 			}
@@ -56,10 +53,7 @@ func FuzzGitHubAnswer(f *testing.F) {
 				header.Set("Location", redirect)
 			}
 			return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(answer)), ContentLength: -1}, nil
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		})}
 		body, err := github.Open(context.Background(), spinnaker.Artifact{Type: typeGitHub, Reference: reference, Version: version})
 		var failed *Error
 		switch {

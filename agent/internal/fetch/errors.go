@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/agent/internal/outbound"
@@ -27,6 +28,9 @@ type Error struct {
 	Retryable bool
 	// Err is the cause; may be nil.
 	Err error
+
+	// retryAfter is how long the server asks to be left alone; 0 when it does not say.
+	retryAfter time.Duration
 }
 
 // Error gives `artifact github/file "chart.tgz": GET api.github.example: no such host. Check …`.
@@ -93,8 +97,16 @@ func (b *namedBody) Read(p []byte) (int, error) {
 const checkReference = "Check the account's base URL or the artifact's reference"
 
 // networkError describes a request that got no answer, or half of one.
-func networkError(ctx context.Context, method string, target *url.URL, err error) *Error {
-	e := &Error{Problem: fmt.Sprintf("%s %s: %s", method, target.Host, networkReason(ctx, err)), Err: err, Retryable: true, Status: http.StatusBadGateway}
+func networkError(ctx context.Context, asked string, err error) *Error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	var denied *deniedError
+	if errors.As(err, &denied) {
+		return &Error{Problem: fmt.Sprintf("%s: %v", asked, denied), Advice: denied.advice(), Status: http.StatusForbidden, Err: err}
+	}
+	e := &Error{Problem: fmt.Sprintf("%s: %s", asked, networkReason(ctx, err)), Err: err, Retryable: true, Status: http.StatusBadGateway}
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -108,12 +120,14 @@ func networkError(ctx context.Context, method string, target *url.URL, err error
 	return e
 }
 
-// deniedError describes a request that the account does not allow.
-func deniedError(account, method string, target *url.URL, err *outbound.DeniedError) *Error {
-	return &Error{
-		Problem: fmt.Sprintf("%s %s: %v", method, target.Host, err), Status: http.StatusForbidden, Err: err,
-		Advice: fmt.Sprintf("Set allowPrivateAddresses on the artifact account %q if that is meant", account),
-	}
+// deniedError is a connection that the account does not allow.
+type deniedError struct {
+	account string
+	*outbound.DeniedError
+}
+
+func (e *deniedError) advice() string {
+	return fmt.Sprintf("Set allowPrivateAddresses on the artifact account %q if that is meant", e.account)
 }
 
 // networkReason keeps the innermost text: the outer ones repeat the URL, query and all.
@@ -137,21 +151,41 @@ func networkReason(ctx context.Context, err error) string {
 }
 
 // statusError describes an answer that is no success. The body's `message`, if it has one, is quoted.
-func statusError(target *url.URL, response *http.Response, message string) *Error {
+func (c *client) statusError(r request, target *url.URL, response *http.Response, message string) *Error {
 	code := response.StatusCode
 	e := &Error{
-		Problem:   fmt.Sprintf("GET %s: %d %s", place(target), code, http.StatusText(code)),
-		Status:    code,
-		Retryable: code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError,
+		Problem:    fmt.Sprintf("%s %s: %d %s", r.method(), place(target), code, http.StatusText(code)),
+		Status:     code,
+		Retryable:  code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError,
+		retryAfter: retryAfter(response.Header),
+	}
+	if code == http.StatusForbidden && response.Header.Get("X-RateLimit-Remaining") == "0" {
+		e.Retryable = true // GitHub's way to say 429
 	}
 	if message != "" {
 		e.Problem += ": " + strings.TrimRight(message, ".")
 	}
-	switch code {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		e.Advice = "Check the account's credentials and what they may read"
-	case http.StatusNotFound:
-		e.Advice = "Check the artifact's reference and version, and that the account may read it"
-	}
+	e.Advice = c.advice(r, e)
 	return e
+}
+
+// advice says what to do about an answer.
+func (c *client) advice(r request, e *Error) string {
+	var advice string
+	switch {
+	case e.retryAfter > 0:
+		return fmt.Sprintf("It asks to be left alone for %s", e.retryAfter)
+	case e.Retryable:
+		return ""
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		advice = "Check the account's credentials and what they may read"
+	case e.Status == http.StatusNotFound:
+		advice = "Check the artifact's reference and version, and that the account may read it"
+	default:
+		return ""
+	}
+	if c.credentials != nil && r.trusted != nil && !sameOrigin(r.url, r.trusted) {
+		advice += fmt.Sprintf(". The account's credentials were not sent: they are for %s only", r.trusted.Host)
+	}
+	return advice
 }

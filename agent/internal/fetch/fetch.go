@@ -11,14 +11,24 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
+	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // Artifact types, beside those of package artifact.
 const (
-	typeGitHub  = "github/file"
-	typeHTTP    = "http/file"
-	typeJenkins = "jenkins/file"
+	typeBitbucket = "bitbucket/file"
+	typeGCS       = "gcs/object"
+	typeGitHub    = "github/file"
+	typeGitLab    = "gitlab/file"
+	typeGitRepo   = "git/repo"
+	typeHelmChart = "helm/chart"
+	typeHelmImage = "helm/image"
+	typeHelmIndex = "helm/index"
+	typeHTTP      = "http/file"
+	typeJenkins   = "jenkins/file"
+	typeMaven     = "maven/file"
+	typeS3        = "s3/object"
 )
 
 // embeddedAccount is the account of artifacts whose body travels with them. It needs no configuration.
@@ -76,7 +86,7 @@ func (l Limits) withDefaults() Limits {
 
 // Options are what a Set works with.
 type Options struct {
-	Accounts Accounts
+	Accounts config.Artifacts
 	// Jenkins gives every master an account of its name for jenkins/file; nil for none.
 	Jenkins JenkinsFiles
 	// Blobs gives remote/base64; nil for none.
@@ -91,6 +101,9 @@ type Set struct {
 	accounts   []account
 	public     httpFile
 	transports []*http.Transport
+	limits     Limits
+	tls        *tls.Config
+	cache      cache
 }
 
 // account is a fetcher under its name; a name may stand for several, of different types.
@@ -100,28 +113,21 @@ type account struct {
 	fetcher Fetcher
 }
 
-// New makes the fetchers. It opens no connection.
-func New(o Options) (*Set, error) {
-	limits := o.Limits.withDefaults()
-	s := &Set{}
-	s.public = httpFile{client: s.client("", Access{}, limits, o.TLS)}
-	s.add(embeddedAccount, embedded{limits: limits}, artifact.Embedded)
+// New makes the fetchers. It reads the accounts' key files, and the AWS environment when there are accounts of S3; it
+// opens no connection.
+func New(ctx context.Context, o Options) (*Set, error) {
+	s := &Set{limits: o.Limits.withDefaults(), tls: o.TLS}
+	s.public = httpFile{client: s.client("", config.Reach{}, nil)}
+	s.add(embeddedAccount, embedded{limits: s.limits}, artifact.Embedded)
 	if o.Blobs != nil {
-		s.add(embeddedAccount, remote{blobs: o.Blobs}, artifact.Remote)
+		s.add(embeddedAccount, stored{blobs: o.Blobs}, artifact.Remote)
 	}
-	for _, a := range o.Accounts.GitHub {
-		fetcher, err := newGitHub(a, s.client(a.Name, a.Access, limits, o.TLS))
-		if err != nil {
-			return nil, fmt.Errorf("github artifact account %q: %w", a.Name, err)
-		}
-		s.add(a.Name, fetcher, typeGitHub)
-	}
-	for _, a := range o.Accounts.HTTP {
-		s.add(a.Name, httpFile{client: s.client(a.Name, a.Access, limits, o.TLS)}, typeHTTP)
+	if err := s.addAccounts(ctx, o.Accounts); err != nil {
+		return nil, err
 	}
 	if o.Jenkins != nil {
 		for _, master := range o.Jenkins.Masters() {
-			s.add(master, jenkinsFile{files: o.Jenkins, master: master, limits: limits}, typeJenkins)
+			s.add(master, jenkinsFile{files: o.Jenkins, master: master, limits: s.limits}, typeJenkins)
 		}
 	}
 	return s, s.checkNames()
@@ -129,12 +135,6 @@ func New(o Options) (*Set, error) {
 
 func (s *Set) add(name string, fetcher Fetcher, types ...string) {
 	s.accounts = append(s.accounts, account{name: name, types: types, fetcher: fetcher})
-}
-
-func (s *Set) client(name string, access Access, limits Limits, config *tls.Config) *client {
-	transport := newTransport(access, config)
-	s.transports = append(s.transports, transport)
-	return &client{account: name, access: access, limits: limits, transport: transport}
 }
 
 // checkNames refuses two accounts of one name for one type: nobody could tell which is meant.
@@ -180,6 +180,40 @@ func (s *Set) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, er
 type Account struct {
 	Name  string   `json:"name"`
 	Types []string `json:"types"`
+}
+
+// lister is a Fetcher that knows what there is to fetch.
+type lister interface {
+	Names(ctx context.Context) ([]string, error)
+	Versions(ctx context.Context, name string) ([]string, error)
+}
+
+// Names lists the names of the artifacts of a type that an account has. Errors are *Error.
+func (s *Set) Names(ctx context.Context, accountName, artifactType string) ([]string, error) {
+	return s.list(accountName, artifactType, "names", "", func(l lister) ([]string, error) { return l.Names(ctx) })
+}
+
+// Versions lists the versions of an artifact that an account has, newest first. Errors are *Error.
+func (s *Set) Versions(ctx context.Context, accountName, artifactType, name string) ([]string, error) {
+	return s.list(accountName, artifactType, "versions", name, func(l lister) ([]string, error) { return l.Versions(ctx, name) })
+}
+
+func (s *Set) list(accountName, artifactType, what, name string, of func(lister) ([]string, error)) ([]string, error) {
+	a := spinnaker.Artifact{Type: artifactType, ArtifactAccount: accountName, Name: name}
+	fetcher, err := s.find(a)
+	if err != nil {
+		return nil, about(a, err)
+	}
+	l, ok := fetcher.(lister)
+	if !ok {
+		return nil, about(a, &Error{Status: http.StatusBadRequest,
+			Problem: fmt.Sprintf("Artifact %s are not supported for artifact types that '%s' account handles", what, accountName)})
+	}
+	found, err := of(l)
+	if err != nil {
+		return nil, about(a, err)
+	}
+	return found, nil
 }
 
 // Accounts lists the accounts, by name, with the artifact types they fetch.

@@ -1,7 +1,6 @@
 package fetch_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -35,7 +34,7 @@ func newSet(t testing.TB, o fetch.Options) *fetch.Set {
 	if o.Limits == (fetch.Limits{}) {
 		o.Limits = quick()
 	}
-	set, err := fetch.New(o)
+	set, err := fetch.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +77,25 @@ func githubFile(reference string) spinnaker.Artifact {
 	return spinnaker.Artifact{Type: "github/file", Name: "chapter9/helm.tar.gz", Reference: reference, ArtifactAccount: "gh"}
 }
 
-func local(token, user, password string) fetch.Access {
-	return fetch.Access{Token: config.NewSecret(token), Username: user, Password: config.NewSecret(password), AllowPrivateAddresses: true}
+// accounts are the accounts of one kind.
+func accounts[T any](list ...T) config.Accounts[T] { return config.Accounts[T]{Accounts: list} }
+
+// anywhere lets an account reach the servers of a test.
+var anywhere = config.Reach{AllowPrivateAddresses: true}
+
+func basic(user, password string) config.BasicAuth {
+	return config.BasicAuth{Username: user, Password: config.NewSecret(password)}
+}
+
+// gitHub is an account for a GitHub of a test.
+func gitHub(token, user, password string) config.GitHub {
+	return config.GitHub{Name: "gh", TokenAuth: config.TokenAuth{Token: config.NewSecret(token)}, BasicAuth: basic(user, password),
+		Site: config.Site{Reach: anywhere}}
+}
+
+// web is an account for an HTTP server of a test.
+func web(user, password string) config.HTTP {
+	return config.HTTP{Name: "web", BasicAuth: basic(user, password), Site: config.Site{Reach: anywhere}}
 }
 
 func TestGitHubFiles(t *testing.T) {
@@ -87,20 +103,20 @@ func TestGitHubFiles(t *testing.T) {
 	tests := []struct {
 		name     string
 		server   *fetchtest.GitHub
-		account  fetch.GitHub
+		account  config.GitHub
 		version  string
 		relative bool
 		want     []string
 	}{
 		{name: "public, branch master", server: &fetchtest.GitHub{}, want: []string{"GET " + contents + "?ref=master none", "GET /raw/o/r/master/chapter9/helm.tar.gz none"}},
-		{name: "token and version", server: &fetchtest.GitHub{Token: "secret-token"}, account: fetch.GitHub{Access: local("secret-token", "", "")}, version: "v1",
+		{name: "token and version", server: &fetchtest.GitHub{Token: "secret-token"}, account: gitHub("secret-token", "", ""), version: "v1",
 			want: []string{"GET " + contents + "?ref=v1 token", "GET /raw/o/r/v1/chapter9/helm.tar.gz?token=… token"}},
-		{name: "token wins over basic", server: &fetchtest.GitHub{Token: "secret-token"}, account: fetch.GitHub{Access: local("secret-token", "u", "p")},
+		{name: "token wins over basic", server: &fetchtest.GitHub{Token: "secret-token"}, account: gitHub("secret-token", "u", "p"),
 			want: []string{"GET " + contents + "?ref=master token", "GET /raw/o/r/master/chapter9/helm.tar.gz?token=… token"}},
-		{name: "basic", server: &fetchtest.GitHub{Username: "u", Password: "p"}, account: fetch.GitHub{Access: local("", "u", "p")},
+		{name: "basic", server: &fetchtest.GitHub{Username: "u", Password: "p"}, account: gitHub("", "u", "p"),
 			want: []string{"GET " + contents + "?ref=master basic", "GET /raw/o/r/master/chapter9/helm.tar.gz?token=… basic"}},
 		{name: "contents API", server: &fetchtest.GitHub{Token: "secret-token"},
-			account: fetch.GitHub{Access: local("secret-token", "", ""), UseContentAPI: true},
+			account: config.GitHub{TokenAuth: config.TokenAuth{Token: config.NewSecret("secret-token")}, UseContentAPI: true},
 			want:    []string{"GET " + contents + "?ref=master token"}},
 		{name: "reference below the account's base URL", server: &fetchtest.GitHub{}, relative: true,
 			want: []string{"GET " + contents + "?ref=master none", "GET /raw/o/r/master/chapter9/helm.tar.gz none"}},
@@ -112,7 +128,7 @@ func TestGitHubFiles(t *testing.T) {
 			github.Put("o/r", "v1", "chapter9/helm.tar.gz", []byte("the chart"))
 			server := serve(t, github)
 			test.account.Name, test.account.AllowPrivateAddresses, test.account.BaseURL = "gh", true, server.URL+"/"
-			set := newSet(t, fetch.Options{Accounts: fetch.Accounts{GitHub: []fetch.GitHub{test.account}}})
+			set := newSet(t, fetch.Options{Accounts: config.Artifacts{GitHub: accounts(test.account)}})
 			artifact := githubFile(server.URL + contents)
 			if test.relative {
 				artifact.Reference = contents
@@ -148,7 +164,7 @@ func TestGitHubCredentialsStayWithTheHost(t *testing.T) {
 	rawSide := serve(t, github)
 	github.RawBase = strings.Replace(rawSide.URL, "127.0.0.1", "localhost", 1)
 	server := serve(t, github)
-	set := newSet(t, fetch.Options{Accounts: fetch.Accounts{GitHub: []fetch.GitHub{{Name: "gh", Access: local("secret-token", "", "")}}}})
+	set := newSet(t, fetch.Options{Accounts: config.Artifacts{GitHub: accounts(gitHub("secret-token", "", ""))}})
 	content, err := read(t, set, githubFile(server.URL+"/repos/o/r/contents/f"))
 	if err != nil || content != "body" {
 		t.Fatalf("got %q, %v", content, err)
@@ -199,7 +215,7 @@ func TestGitHubFailures(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			server := serve(t, test.handler)
-			set := newSet(t, fetch.Options{Accounts: fetch.Accounts{GitHub: []fetch.GitHub{{Name: "gh", Access: local(test.token, "", "")}}}})
+			set := newSet(t, fetch.Options{Accounts: config.Artifacts{GitHub: accounts(gitHub(test.token, "", ""))}})
 			artifact := githubFile(server.URL + "/repos/o/r/contents/" + test.path)
 			artifact.Version = test.version
 			_, err := read(t, set, artifact)
@@ -208,9 +224,9 @@ func TestGitHubFailures(t *testing.T) {
 	}
 }
 
-func httpSet(t testing.TB, access fetch.Access, limits fetch.Limits) *fetch.Set {
+func httpSet(t testing.TB, account config.HTTP, limits fetch.Limits) *fetch.Set {
 	t.Helper()
-	return newSet(t, fetch.Options{Accounts: fetch.Accounts{HTTP: []fetch.HTTP{{Name: "web", Access: access}}}, Limits: limits})
+	return newSet(t, fetch.Options{Accounts: config.Artifacts{HTTP: accounts(account)}, Limits: limits})
 }
 
 func httpFile(reference string) spinnaker.Artifact {
@@ -222,7 +238,7 @@ func TestHTTPFileWithBasicAuth(t *testing.T) {
 		user, password, _ := r.BasicAuth()
 		fmt.Fprintf(w, "%s %s:%s", r.URL.Query().Get("q"), user, password)
 	}))
-	content, err := read(t, httpSet(t, local("", "u", "p"), fetch.Limits{}), httpFile(server.URL+"/x?q=1"))
+	content, err := read(t, httpSet(t, web("u", "p"), fetch.Limits{}), httpFile(server.URL+"/x?q=1"))
 	if err != nil || content != "1 u:p" {
 		t.Errorf("got %q, %v", content, err)
 	}
@@ -261,7 +277,7 @@ func TestRedirects(t *testing.T) {
 		{path: "/none", wantErr: `artifact http/file "values.yaml": received redirect (302) from ` + host + `/none with no Location header`},
 		{path: "/file", wantErr: `artifact http/file "values.yaml": received redirect (302) from ` + host + `/file to a URL of scheme "file"`},
 	}
-	set := httpSet(t, local("", "u", "p"), fetch.Limits{})
+	set := httpSet(t, web("u", "p"), fetch.Limits{})
 	for _, test := range tests {
 		t.Run(test.path, func(t *testing.T) {
 			content, err := read(t, set, httpFile(server.URL+test.path))
@@ -290,19 +306,19 @@ func TestPrivateAddressesAreRefusedUnlessAllowed(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		access  fetch.Access
+		reach   config.Reach
 		url     string
 		wantErr string
 	}{
 		{name: "by default", url: server.URL, wantErr: refused(strings.TrimPrefix(server.URL, "http://"))},
-		{name: "allowed addresses", access: fetch.Access{AllowPrivateAddresses: true}, url: server.URL},
-		{name: "allowed host", access: fetch.Access{AllowedHosts: []string{"Localhost"}}, url: byName},
-		{name: "a redirect from an allowed host", access: fetch.Access{AllowedHosts: []string{"localhost"}}, url: byName + "/away",
+		{name: "allowed addresses", reach: config.Reach{AllowPrivateAddresses: true}, url: server.URL},
+		{name: "allowed host", reach: config.Reach{AllowedHosts: []string{"Localhost"}}, url: byName},
+		{name: "a redirect from an allowed host", reach: config.Reach{AllowedHosts: []string{"localhost"}}, url: byName + "/away",
 			wantErr: refused(strings.TrimPrefix(server.URL, "http://"))},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			content, err := read(t, httpSet(t, test.access, fetch.Limits{}), httpFile(test.url))
+			content, err := read(t, httpSet(t, config.HTTP{Name: "web", Site: config.Site{Reach: test.reach}}, fetch.Limits{}), httpFile(test.url))
 			if test.wantErr != "" {
 				wantError(t, err, test.wantErr, false)
 			} else if err != nil || content != "ok" {
@@ -339,7 +355,7 @@ func TestRetries(t *testing.T) {
 				}
 				fmt.Fprint(w, "ok")
 			}))
-			content, err := read(t, httpSet(t, local("", "", ""), fetch.Limits{}), httpFile(server.URL+"/"))
+			content, err := read(t, httpSet(t, web("", ""), fetch.Limits{}), httpFile(server.URL+"/"))
 			if test.wantErr != "" {
 				wantError(t, err, strings.ReplaceAll(test.wantErr, "HOST", strings.TrimPrefix(server.URL, "http://")), test.retryable)
 			} else if err != nil || content != "ok" {
@@ -355,7 +371,7 @@ func TestRetries(t *testing.T) {
 func TestNothingListens(t *testing.T) {
 	server := serve(t, http.NotFoundHandler())
 	server.Close()
-	_, err := read(t, httpSet(t, local("", "", ""), fetch.Limits{}), httpFile(server.URL))
+	_, err := read(t, httpSet(t, web("", ""), fetch.Limits{}), httpFile(server.URL))
 	wantError(t, err, `artifact http/file "values.yaml": GET `+strings.TrimPrefix(server.URL, "http://")+`: connect: connection refused`, true)
 }
 
@@ -388,7 +404,7 @@ func TestLimits(t *testing.T) {
 	t.Cleanup(func() { close(hang) })
 	limits := quick()
 	limits.MaxBytes, limits.Timeout = 1000, 200*time.Millisecond
-	set := httpSet(t, local("", "", ""), limits)
+	set := httpSet(t, web("", ""), limits)
 	host := strings.TrimPrefix(server.URL, "http://")
 	tests := []struct {
 		path, wantErr string
@@ -420,7 +436,7 @@ func TestACallerThatGivesUpEndsTheFetch(t *testing.T) {
 	t.Cleanup(func() { close(hang) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := httpSet(t, local("", "", ""), fetch.Limits{}).Open(ctx, httpFile(server.URL))
+	_, err := httpSet(t, web("", ""), fetch.Limits{}).Open(ctx, httpFile(server.URL))
 	wantError(t, err, `artifact http/file "values.yaml": GET `+strings.TrimPrefix(server.URL, "http://")+`: context deadline exceeded`, false)
 }
 
@@ -428,10 +444,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	github := serve(t, &fetchtest.GitHub{Token: "right"})
 	gone := serve(t, http.NotFoundHandler())
 	gone.Close()
-	set := newSet(t, fetch.Options{Accounts: fetch.Accounts{
-		GitHub: []fetch.GitHub{{Name: "gh", Access: local("s3cret", "", "")}},
-		HTTP:   []fetch.HTTP{{Name: "web", Access: local("", "u", "s3cret")}},
-	}})
+	set := newSet(t, fetch.Options{Accounts: config.Artifacts{GitHub: accounts(gitHub("s3cret", "", "")), HTTP: accounts(web("u", "s3cret"))}})
 	for _, artifact := range []spinnaker.Artifact{
 		{Type: "github/file", ArtifactAccount: "gh", Reference: github.URL + "/repos/o/r/contents/f?token=s3cret"},
 		{Type: "http/file", ArtifactAccount: "web", Reference: gone.URL + "/f?token=s3cret"},
@@ -505,8 +518,8 @@ func (passing) Temporary() bool { return true }
 
 func TestJenkinsFiles(t *testing.T) {
 	file := spinnaker.Artifact{Type: "jenkins/file", ArtifactAccount: "ci", Name: "shop/job/cart", Version: "41", Reference: "out/helm.tar.gz"}
-	content, err := read(t, newSet(t, fetch.Options{Jenkins: archived{}, Limits: fetch.Limits{MaxBytes: 7}}), file)
-	if want := "ci shop/job/cart 41 out/helm.tar.gz 7"; err != nil || content != want {
+	content, err := read(t, newSet(t, fetch.Options{Jenkins: archived{}, Limits: fetch.Limits{MaxBytes: 99}}), file)
+	if want := "ci shop/job/cart 41 out/helm.tar.gz 99"; err != nil || content != want {
 		t.Errorf("got %q, %v, want %q", content, err, want)
 	}
 	bad := file
@@ -520,8 +533,8 @@ func TestJenkinsFiles(t *testing.T) {
 }
 
 func TestAccountsAreFoundByNameAndType(t *testing.T) {
-	accounts := fetch.Accounts{GitHub: []fetch.GitHub{{Name: "shared"}, {Name: "gh"}}, HTTP: []fetch.HTTP{{Name: "shared"}}}
-	set := newSet(t, fetch.Options{Accounts: accounts, Jenkins: archived{}, Blobs: blobs{}})
+	configured := config.Artifacts{GitHub: accounts(config.GitHub{Name: "shared"}, config.GitHub{Name: "gh"}), HTTP: accounts(config.HTTP{Name: "shared"})}
+	set := newSet(t, fetch.Options{Accounts: configured, Jenkins: archived{}, Blobs: blobs{}})
 	want := []fetch.Account{
 		{Name: "ci", Types: []string{"jenkins/file"}},
 		{Name: "embedded-artifact", Types: []string{"embedded/base64", "remote/base64"}},
@@ -541,15 +554,22 @@ func TestAccountsAreFoundByNameAndType(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	tests := []struct {
-		accounts fetch.Accounts
+		accounts config.Artifacts
 		want     string
 	}{
-		{fetch.Accounts{GitHub: []fetch.GitHub{{Name: "a"}, {Name: "a"}}}, `two artifact accounts for github/file are named "a"`},
-		{fetch.Accounts{HTTP: []fetch.HTTP{{}}}, `an artifact account for http/file has no name`},
-		{fetch.Accounts{GitHub: []fetch.GitHub{{Name: "a", BaseURL: "git.example"}}}, `github artifact account "a": base URL "git.example" does not begin with http:// or https://`},
+		{config.Artifacts{GitHub: accounts(config.GitHub{Name: "a"}, config.GitHub{Name: "a"})}, `two artifact accounts for github/file are named "a"`},
+		{config.Artifacts{HTTP: accounts(config.HTTP{})}, `an artifact account for http/file has no name`},
+		{config.Artifacts{GitHub: accounts(config.GitHub{Name: "a", Site: config.Site{BaseURL: "git.example"}})},
+			`github artifact account "a": address "git.example" does not begin with http:// or https://`},
+		{config.Artifacts{GitHub: accounts(config.GitHub{Name: "a", GitHubApp: &config.GitHubApp{AppID: "1", PrivateKeyPath: "testdata/none"}})},
+			`github artifact account "a": githubApp: read the private key: open testdata/none: no such file or directory`},
+		{config.Artifacts{GCS: accounts(config.GCS{Name: "a", JSONPath: "fetch_test.go"})}, `gcs artifact account "a": jsonPath: fetch_test.go is not the key file of a service account`},
+		{config.Artifacts{GitRepo: accounts(config.GitRepo{Name: "a", SSHPrivateKeyFilePath: "fetch_test.go", SSHTrustUnknownHosts: true})},
+			`gitRepo artifact account "a": private key fetch_test.go: ssh: no key found`},
+		{config.Artifacts{HelmOCI: accounts(config.HelmOCI{Name: "a", Address: "https://"})}, `helmOci artifact account "a": address "https://" names no host`},
 	}
 	for _, test := range tests {
-		if _, err := fetch.New(fetch.Options{Accounts: test.accounts}); err == nil || err.Error() != test.want {
+		if _, err := fetch.New(t.Context(), fetch.Options{Accounts: test.accounts}); err == nil || err.Error() != test.want {
 			t.Errorf("error %v, want %s", err, test.want)
 		}
 	}
@@ -558,24 +578,23 @@ func TestNewRefuses(t *testing.T) {
 func TestAccountsOfTheConfiguration(t *testing.T) {
 	c, err := config.Parse([]byte(`
 artifacts:
-  github:
-    accounts:
-      - {name: gh, token: t, useContentAPI: true, allowPrivateAddresses: true}
-  http:
-    accounts:
-      - {name: web, username: u, password: p}
+  github: {accounts: [{name: a, token: t, baseUrl: "https://git.example/api/v3"}]}
+  gitlab: {accounts: [{name: a, tokenFile: /run/t}]}
+  bitbucket: {accounts: [{name: a, username: u, password: p}]}
+  http: {accounts: [{name: a, usernamePasswordFile: /run/up, allowedHosts: [files.example]}]}
+  helm: {accounts: [{name: a, repository: "https://charts.example"}]}
+  helmOci: {accounts: [{name: a, address: registry.example}]}
+  gitRepo: {accounts: [{name: a, token: t}]}
+  s3: {accounts: [{name: a, region: eu-central-1, awsAccessKeyId: k, awsSecretAccessKey: s}]}
+  gcs: {accounts: [{name: a, anonymous: true}]}
+  maven: {accounts: [{name: a, repositoryUrl: "https://m2.example"}]}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fetch.FromConfig(c.Artifacts)
-	if len(got.GitHub) != 1 || got.GitHub[0].Token.Reveal() != "t" || !got.GitHub[0].UseContentAPI || !got.GitHub[0].AllowPrivateAddresses {
-		t.Errorf("github accounts %+v", got.GitHub)
-	}
-	if len(got.HTTP) != 1 || got.HTTP[0].Username != "u" || got.HTTP[0].Password.Reveal() != "p" || got.HTTP[0].AllowPrivateAddresses {
-		t.Errorf("http accounts %+v", got.HTTP)
-	}
-	if text := fmt.Sprintf("%+v %#v", got, got); strings.Contains(text, `"p"`) || bytes.Contains([]byte(text), []byte("Token:t")) {
-		t.Errorf("accounts print a secret: %s", text)
+	set := newSet(t, fetch.Options{Accounts: c.Artifacts})
+	want := []string{"github/file", "gitlab/file", "bitbucket/file", "http/file", "helm/chart", "helm/index", "helm/image", "maven/file", "git/repo", "s3/object", "gcs/object"}
+	if diff := cmp.Diff(want, set.Accounts()[0].Types); diff != "" {
+		t.Errorf("types of account a (-want +got):\n%s", diff)
 	}
 }

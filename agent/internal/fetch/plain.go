@@ -14,32 +14,9 @@ import (
 	"strings"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
+	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
-
-// httpFile fetches http/file.
-type httpFile struct {
-	client *client
-}
-
-// Open implements Fetcher.
-func (h httpFile) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
-	target, err := parseURL(a.Reference)
-	if err != nil {
-		return nil, err
-	}
-	return h.client.open(ctx, request{url: target, trusted: target})
-}
-
-// Get reads an address that no account covers, for expressions: only public addresses, without credentials.
-func (s *Set) Get(ctx context.Context, address string) ([]byte, error) {
-	body, err := s.public.Open(ctx, spinnaker.Artifact{Reference: address})
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(body)
-	return data, errors.Join(err, body.Close())
-}
 
 // embedded decodes embedded/base64, whose body is its reference.
 type embedded struct {
@@ -58,20 +35,24 @@ func (e embedded) Open(_ context.Context, a spinnaker.Artifact) (io.ReadCloser, 
 	return io.NopCloser(bytes.NewReader(text)), nil
 }
 
-// remote reads remote/base64: ref://APPLICATION/SHA-256, a body of the agent's own store.
+// stored reads remote/base64: ref://APPLICATION/SHA-256, a body of the agent's own store.
 //
 // Source: spinnaker/spinnaker kork/kork-artifacts artifactstore/ArtifactReferenceURI.java.
-type remote struct {
+type stored struct {
 	blobs Blobs
 }
 
 // Open implements Fetcher.
-func (r remote) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
+func (s stored) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
 	sum, ok := BlobOf(a)
 	if !ok {
 		return nil, &Error{Problem: fmt.Sprintf("its reference %q is not of the form ref://APPLICATION/SHA-256", a.Reference), Status: http.StatusBadRequest}
 	}
-	body, err := r.blobs.Open(ctx, sum)
+	body, err := s.blobs.Open(ctx, sum)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &Error{Problem: "the agent keeps no such body", Advice: "It may have been deleted with the executions that referred to it",
+			Status: http.StatusNotFound, Err: err}
+	}
 	if err != nil {
 		return nil, &Error{Problem: err.Error(), Err: err}
 	}
@@ -113,30 +94,11 @@ func (j jenkinsFile) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadClo
 		cancel()
 		return nil, jenkinsError(err)
 	}
-	return &jenkinsBody{ReadCloser: file, cancel: cancel}, nil
+	return &stream{ReadCloser: file, cancel: cancel, from: "jenkins " + j.master, left: j.limits.MaxBytes, limit: j.limits.MaxBytes, failure: jenkinsError}, nil
 }
 
 // jenkinsError takes over what Jenkins' client says, and whether it may pass.
 func jenkinsError(err error) error {
 	var temporary interface{ Temporary() bool }
 	return &Error{Problem: err.Error(), Err: err, Retryable: errors.As(err, &temporary) && temporary.Temporary()}
-}
-
-// jenkinsBody is an archived file being read.
-type jenkinsBody struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-func (b *jenkinsBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = jenkinsError(err)
-	}
-	return n, err
-}
-
-func (b *jenkinsBody) Close() error {
-	defer b.cancel()
-	return b.ReadCloser.Close()
 }

@@ -1,12 +1,15 @@
 package fetch
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/outbound"
 )
 
@@ -18,11 +21,24 @@ const (
 	idleTimeout           = time.Minute
 )
 
-// newTransport makes connections for an account.
-func newTransport(access Access, config *tls.Config) *http.Transport {
-	rules := outbound.Rules{AllowPrivateAddresses: access.AllowPrivateAddresses, AllowedHosts: access.AllowedHosts}
+// dial opens a connection.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// newDial makes connections for an account, to where it may reach.
+func newDial(account string, reach config.Reach) dial {
+	open := outbound.Rules{AllowPrivateAddresses: reach.AllowPrivateAddresses, AllowedHosts: reach.AllowedHosts}.Dial(dialTimeout)
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := open(ctx, network, address)
+		if denied := (*outbound.DeniedError)(nil); errors.As(err, &denied) {
+			err = &deniedError{account, denied}
+		}
+		return connection, err
+	}
+}
+
+func newTransport(dial dial, config *tls.Config) *http.Transport {
 	return &http.Transport{
-		DialContext:           rules.Dial(dialTimeout),
+		DialContext:           dial,
 		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   tlsHandshakeTimeout,
 		ResponseHeaderTimeout: responseHeaderTimeout,

@@ -66,6 +66,7 @@ var homes = map[string][]string{
 	"github.com/nikolalohinski/":     {"agent/internal/webhook"},
 	"github.com/dlclark/regexp2":     {"agent/spel/javaregex"},
 	"github.com/aws/aws-sdk-go-v2":   {"agent/internal/fetch"},
+	"github.com/go-git/":             {"agent/internal/fetch"},
 	"github.com/spf13/cobra":         {"agent/internal/cli"},
 	"go.opentelemetry.io/proto":      {"agent/internal/telemetry"},
 }

@@ -1,2 +1,2 @@
-// Package fetchtest is a server with the shape of GitHub's contents API, for tests.
+// Package fetchtest has servers with the shape of those that artifacts are fetched from, for tests.
 package fetchtest

@@ -1,0 +1,2 @@
+// Package helm reads the index.yaml of chart repositories. It is pure, and knows nothing of Helm.
+package helm
