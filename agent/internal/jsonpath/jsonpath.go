@@ -5,6 +5,7 @@ package jsonpath
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ohler55/ojg/jp"
 )
@@ -17,8 +18,17 @@ type Path struct {
 	definite bool
 }
 
-// Parse reads a path.
+// maxLength bounds the text of a path.
+const maxLength = 1000
+
+// Parse reads a path. One may descend (..) once only: each further time multiplies the work by the document's depth.
 func Parse(text string) (Path, error) {
+	if strings.Count(text, "..") > 1 {
+		return Path{}, fmt.Errorf("%q descends (..) more than once", text)
+	}
+	if len(text) > maxLength {
+		return Path{}, fmt.Errorf("the JSONPath has %d characters, at most %d are read", len(text), maxLength)
+	}
 	expr, err := jp.ParseString(text)
 	if err != nil {
 		return Path{}, fmt.Errorf("%q is no JSONPath: %w", text, err)

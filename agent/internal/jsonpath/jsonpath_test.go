@@ -2,6 +2,7 @@ package jsonpath
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,7 +58,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	for _, path := range []string{"$.a[", "$[?(@.a", "$.a b]"} {
+	for _, path := range []string{"$.a[", "$[?(@.a", "$.a b]", "$..a..b", "$..[?(@..a)]", "$....a", "$." + strings.Repeat("a", 1000)} {
 		if _, err := Parse(path); err == nil {
 			t.Errorf("%s was accepted", path)
 		}

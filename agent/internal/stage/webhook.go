@@ -11,6 +11,7 @@ import (
 
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -39,6 +40,13 @@ const IdempotencyHeader = "Idempotency-Key"
 // webhookKey is the member of a stage's context in which everything that came back is shown.
 const webhookKey = "webhook"
 
+// The members of the context with which a webhook is canceled. Their expressions may ask for what came back from it, so
+// they are evaluated when it is canceled, and what they gave is not kept for a restart.
+const (
+	cancelEndpointKey = "cancelEndpoint"
+	cancelPayloadKey  = "cancelPayload"
+)
+
 // webhooks runs stages that call an address and may follow what they started.
 type webhooks struct {
 	client *webhookClient
@@ -55,7 +63,7 @@ func Webhooks(c config.Webhook) ([]Definition, error) {
 	client := newWebhookClient(c)
 	define := func(stageType string, w webhooks) Definition {
 		return Definition{
-			Type: stageType, Outside: true, Own: []string{webhookKey},
+			Type: stageType, Outside: true, Own: []string{webhookKey, cancelEndpointKey, cancelPayloadKey},
 			Run: w.run, Cancel: w.cancel, Validate: w.validate,
 		}
 	}
@@ -98,6 +106,8 @@ type webhookCall struct {
 	state  webhookState
 	// shown is the member "webhook" of the stage's context.
 	shown map[string]any
+	// env is what the expressions of a cancellation see.
+	env *spel.Env
 }
 
 func (w webhooks) validate(stageConfig map[string]any) []string {
@@ -183,6 +193,7 @@ func (w webhooks) call(ctx context.Context, c Context) (*webhookCall, []string) 
 	if w.preset != nil {
 		given = w.evaluated(ctx, c)
 	}
+	call.env = w.env(c)
 	var problems []string
 	call.config, problems = readWebhook(running(given), w.preset)
 	return call, problems
@@ -200,7 +211,7 @@ func (c *webhookCall) sinceBegin() time.Duration {
 func (c *webhookCall) create(ctx context.Context) engine.Result {
 	key := fmt.Sprintf("%s/%s/%d", c.Execution.ID, c.Stage.ID, c.Work.Attempt)
 	answer, failure := c.send(ctx, webhookRequest{
-		method: c.config.method, address: c.config.url, payload: c.config.payload, headers: c.config.headersFor(c.config.url), key: key,
+		method: c.config.method, address: c.config.url, payload: c.config.payload, headers: c.config.headersFor(c.config.url, false), key: key,
 	})
 	c.shown = map[string]any{}
 	if failure != nil {
@@ -345,15 +356,20 @@ func (c *webhookCall) sendCancel(ctx context.Context) *cancelError {
 	if c.config.cancelURL == "" {
 		return nil
 	}
-	e := &cancelError{method: c.config.cancelMethod, address: withoutPassword(c.config.cancelURL)}
-	if isExpression(c.config.cancelURL) {
-		e.failure = &webhookError{text: "its expression could not be evaluated"}
+	evaluated, _ := c.Expressions.EvalDocument(ctx, map[string]any{
+		cancelEndpointKey: c.config.cancelURL, cancelPayloadKey: c.config.cancelPayload}, c.env)
+	members, _ := evaluated.(map[string]any)
+	f := running(members)
+	address := f.address(cancelEndpointKey)
+	e := &cancelError{method: c.config.cancelMethod, address: withoutPassword(address)}
+	if len(*f.found) > 0 {
+		e.failure = &webhookError{text: (*f.found)[0]}
 		return e
 	}
 	key := fmt.Sprintf("%s/%s/%d/cancel", c.Execution.ID, c.Stage.ID, c.Work.Attempt)
 	answer, failure := c.send(ctx, webhookRequest{
-		method: c.config.cancelMethod, address: c.config.cancelURL, payload: c.config.cancelPayload,
-		headers: c.config.headersFor(c.config.cancelURL), key: key,
+		method: c.config.cancelMethod, address: address, payload: members[cancelPayloadKey],
+		headers: c.config.headersFor(address, true), key: key,
 	})
 	if e.failure = failure; failure != nil {
 		return e
@@ -372,6 +388,9 @@ type cancelError struct {
 }
 
 func (e *cancelError) Error() string {
+	if e.address == "" {
+		return fmt.Sprintf("the webhook was not canceled: %v", e.failure)
+	}
 	if e.failure != nil {
 		return fmt.Sprintf("the webhook was not canceled: %s %s: %v", e.method, e.address, e.failure)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/jsonpath"
+	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -65,12 +66,11 @@ func readWebhook(f fields, preset *config.PreconfiguredWebhook) (webhookConfig, 
 		monitorRetry: f.codes("retryStatusCodes"), retries: readRetries(f),
 		wait: f.flag("waitForCompletion"), monitorOnly: f.flag("monitorOnly"),
 		before:       f.span("waitBeforeMonitor", time.Second, "seconds"),
-		cancelMethod: f.choice("cancelMethod", httpMethods[:]...), cancelPayload: f.of["cancelPayload"],
+		cancelMethod: f.choice("cancelMethod", httpMethods[:]...), cancelPayload: f.of[cancelPayloadKey],
 		expectsArtifacts: len(f.objects("expectedArtifacts")) > 0,
 	}
-	// What the webhook answers may be part of it, so that it has no value at first.
-	if c.cancelURL = f.text("cancelEndpoint"); !isExpression(c.cancelURL) {
-		c.cancelURL = f.address("cancelEndpoint")
+	if c.cancelURL = f.text(cancelEndpointKey); !isExpression(c.cancelURL) {
+		c.cancelURL = f.address(cancelEndpointKey)
 	}
 	readHeaders(f, c.headers)
 	if preset != nil {
@@ -225,13 +225,13 @@ func readPreset(f fields, preset *config.PreconfiguredWebhook) http.Header {
 	return headers
 }
 
-// headersFor are the headers of a request to an address.
-func (c webhookConfig) headersFor(address string) http.Header {
+// headersFor are the headers of a request to an address, which cancels the webhook or not.
+func (c webhookConfig) headersFor(address string, cancels bool) http.Header {
 	headers := c.headers.Clone()
 	to, err := url.Parse(address)
 	home, homeErr := url.Parse(c.url)
 	trusted := err == nil && homeErr == nil && sameOrigin(to, home)
-	if trusted || c.cancelFixed && address == c.cancelURL {
+	if trusted || cancels && c.cancelFixed {
 		maps.Copy(headers, c.secret)
 	}
 	return headers
@@ -271,14 +271,23 @@ func (w webhooks) parameters(given map[string]any) map[string]any {
 
 // evaluated is overlaid with the expressions of the configuration evaluated: they see the parameters' values.
 func (w webhooks) evaluated(ctx context.Context, c Context) map[string]any {
-	env := c.Env()
-	env.Root = map[string]any{"parameterValues": w.parameters(c.Config)}
-	overlaid := w.overlaid(c.Config)
-	fixed, _ := c.Expressions.EvalDocument(ctx, w.preset.Fixed(), env)
-	if object, ok := fixed.(map[string]any); ok {
+	overlaid, fixed := w.overlaid(c.Config), w.preset.Fixed()
+	delete(fixed, cancelEndpointKey)
+	delete(fixed, cancelPayloadKey)
+	evaluated, _ := c.Expressions.EvalDocument(ctx, fixed, w.env(c))
+	if object, ok := evaluated.(map[string]any); ok {
 		maps.Copy(overlaid, object)
 	}
 	return overlaid
+}
+
+// env is what the expressions of a webhook see.
+func (w webhooks) env(c Context) *spel.Env {
+	env := c.Env()
+	if w.preset != nil {
+		env.Root = map[string]any{"parameterValues": w.parameters(c.Config)}
+	}
+	return env
 }
 
 // defaultParameters is a stage of a preconfigured webhook with a text for each parameter, to check the webhook by.

@@ -92,7 +92,7 @@ func (c *webhookCall) look(ctx context.Context) engine.Result {
 		monitor["error"] = result.Message
 		return result
 	}
-	answer, failure := c.send(ctx, webhookRequest{method: http.MethodGet, address: c.state.Endpoint, headers: c.config.headersFor(c.state.Endpoint)})
+	answer, failure := c.send(ctx, webhookRequest{method: http.MethodGet, address: c.state.Endpoint, headers: c.config.headersFor(c.state.Endpoint, false)})
 	shownEndpoint := withoutPassword(c.state.Endpoint)
 	switch {
 	case failure != nil && (failure.kind == unknownHost || failure.kind == tooSlow):

@@ -95,6 +95,22 @@ func TestWebhookIsCanceled(t *testing.T) {
 	expectEqual(t, "cancel", cancel.method+" "+cancel.path+" "+cancel.body, `PUT /cancel/j/1 {"id":"j/1"}`)
 }
 
+// TestWebhookCancelIsEvaluatedLate: after a restart, the cancel endpoint is that of the new webhook.
+func TestWebhookCancelIsEvaluatedLate(t *testing.T) {
+	server := newTarget(t, answers(map[string][]string{"/hook": {`400 {"id":1}`, `400 {"id":2}`, `400 text`}, "/stop/1": {`200 `}, "/stop/2": {`200 `}}))
+	p := newPlay(t, local, "webhook", `{"url":"`+server.URL+`/hook","cancelEndpoint":"`+server.URL+`/stop/${webhook['body']['id']}"}`)
+	p.end()
+	for attempt := 2; attempt <= 3; attempt++ {
+		p.ex.Work["s1"] = &engine.Work{Attempt: attempt, Step: 1, Part: engine.PartMain, Began: p.now}
+		result := p.end()
+		if attempt == 3 {
+			expectEqual(t, "warnings", result.Warnings, []string{"the webhook was not canceled: cancelEndpoint: its expression could not be evaluated: " +
+				server.URL + "/stop/${webhook['body']['id']}"})
+		}
+	}
+	expectEqual(t, "requests", server.seen(), []string{"POST /hook", "POST /stop/1", "POST /hook", "POST /stop/2", "POST /hook"})
+}
+
 // TestWebhookCancelFollowsAFailure: what failed while it was looked at is canceled in the same step.
 func TestWebhookCancelFollowsAFailure(t *testing.T) {
 	for state, want := range map[string]spinnaker.Status{"bad": spinnaker.Terminal, "stopped": spinnaker.Canceled, "ok": spinnaker.Succeeded} {
