@@ -48,6 +48,8 @@ type Agent struct {
 
 	cmd   *exec.Cmd
 	ended chan error
+	// killed says that the test has ended it already.
+	killed bool
 }
 
 // startAgent runs the agent in a folder until the test ends. The configuration is completed with a free port of the
@@ -117,6 +119,9 @@ func completed(t *testing.T, config map[string]any) []byte {
 
 // stop asks the agent to end, and fails the test when it does not, or not in good order.
 func (a *Agent) stop(t *testing.T) {
+	if a.killed {
+		return
+	}
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("stop the agent: %v", err)
 	}
@@ -135,6 +140,16 @@ func (a *Agent) stop(t *testing.T) {
 	if t.Failed() {
 		t.Logf("log of the agent:\n%s", a.log())
 	}
+}
+
+// kill ends the agent as a crash would.
+func (a *Agent) kill(t *testing.T) {
+	t.Helper()
+	if err := a.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-a.ended
+	a.killed = true
 }
 
 // log is the end of what the agent has logged.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,11 +48,7 @@ func TestTagsStartPipelines(t *testing.T) {
 	pushTag(t, images.URL, "team/cart:nightly")
 	wantTags(t, agent.URL, map[string]string{"1.0": first})
 
-	if err := agent.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	<-agent.ended
-	agent.ended <- nil // it ended as it was to
+	agent.kill(t)
 	second := pushTag(t, images.URL, "team/cart:1.1")
 	agent = startAgent(t, folder, configuration)
 	wantTags(t, agent.URL, map[string]string{"1.0": first, "1.1": second})
