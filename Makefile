@@ -5,6 +5,7 @@ CLI     := github.com/gennaker/gennaker/agent/internal/cli
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(CLI).version=$(VERSION) -X main.version=$(VERSION)"
 PLUGINS := $(notdir $(wildcard plugins/stage-*))
 N       ?= 30
+SECONDS  = 600
 
 .PHONY: help
 help: ## List the targets
@@ -39,6 +40,11 @@ kill: build ## Kill the agent and its plugins at random moments, N times (N=30)
 .PHONY: kill-replicas
 kill-replicas: ## Kill either of two agents on one PostgreSQL at random moments, N times (N=30)
 	REPLICA_KILLS=$(N) go test ./agent/e2e/replicas -run '^TestKillEither$$' -count=1 -v -timeout 120m
+
+.PHONY: sim
+sim: ## Simulate random pipelines, users and agents that die, for about SECONDS (600); SEED= plays one again
+	go test ./agent/internal/engine ./agent/internal/runner -run '^(TestNaive|TestSimulation|TestWorlds)$$' -count=1 -v \
+		-timeout $$(($(SECONDS) * 3 + 600))s -args -sim.time=$$(($(SECONDS) / 2))s -sim.seed=$(or $(SEED),0)
 
 .PHONY: bench
 bench: build ## Measure, as ratios where there is something to compare

@@ -23,6 +23,9 @@ func (c *Catalog) warnings(ctx context.Context, p spinnaker.Pipeline) []string {
 			out = append(out, where+": it has no type: the pipeline will fail to start")
 			continue
 		}
+		for _, finding := range oddFields(stage) {
+			out = append(out, where+": "+finding)
+		}
 		known, findings := c.stages.ValidateStage(ctx, stage.Type, stage.Context)
 		if !known {
 			out = append(out, fmt.Sprintf("%s: nobody provides stage type %q now: install its plugin before the pipeline runs", where, stage.Type))

@@ -44,6 +44,8 @@ type advance struct {
 	changes Changes
 	// asked: the execution may have come to its end.
 	asked bool
+	// halted: some stage has halted, so that others may be blocked.
+	halted bool
 	*graph
 }
 
@@ -78,6 +80,7 @@ func (r *Advancer) Advance(events []Event, now time.Time, ids func() string) (Ch
 		}
 		a.index()
 	}
+	a.halted = slices.ContainsFunc(a.ex.Stages, func(s *spinnaker.Stage) bool { return s.Status.Halt() })
 	for _, event := range events {
 		if err := a.apply(event); err != nil {
 			return Changes{}, fmt.Errorf("execution %s: %s event: %w", a.ex.ID, event.Kind, err)

@@ -45,6 +45,7 @@ func (a *advance) complete(stage *spinnaker.Stage, status spinnaker.Status) {
 		status = spinnaker.Terminal
 	}
 	stage.Status = status
+	a.halted = a.halted || status.Halt()
 	stage.EndTime = spinnaker.MillisOf(a.now)
 	endTasks(stage, a.now)
 	a.work(stage).rest()

@@ -32,6 +32,8 @@ type graph struct {
 	byParent   map[string][]*spinnaker.Stage
 	byRef      map[sibling][]*spinnaker.Stage
 	dependents map[sibling][]*spinnaker.Stage
+	// above holds what upstream has found, by the stage's id.
+	above map[string][]*spinnaker.Stage
 	// views is the execution as expressions see it; nil until one asks.
 	views *views
 }
@@ -44,7 +46,7 @@ func (a *advance) index() {
 	a.graph = &graph{
 		stages: slices.Clone(a.ex.Stages), byID: make(map[string]*spinnaker.Stage, len(a.ex.Stages)),
 		byParent: map[string][]*spinnaker.Stage{}, byRef: map[sibling][]*spinnaker.Stage{},
-		dependents: map[sibling][]*spinnaker.Stage{},
+		dependents: map[sibling][]*spinnaker.Stage{}, above: map[string][]*spinnaker.Stage{},
 	}
 	for _, stage := range a.ex.Stages {
 		if stage.Context == nil {
@@ -73,10 +75,14 @@ func (a *advance) downstream(stage *spinnaker.Stage) []*spinnaker.Stage {
 
 // upstream returns the siblings that a stage requires. Requisites that no stage has are ignored.
 func (a *advance) upstream(stage *spinnaker.Stage) []*spinnaker.Stage {
-	var out []*spinnaker.Stage
+	out, known := a.above[stage.ID]
+	if known {
+		return out
+	}
 	for _, ref := range stage.Requisites {
 		out = append(out, a.byRef[sibling{stage.ParentStageID, ref}]...)
 	}
+	a.above[stage.ID] = out
 	return out
 }
 
@@ -91,7 +97,7 @@ func (a *advance) ready(stage *spinnaker.Stage) bool {
 
 // blocked says whether a stage can never run because something before it has halted.
 func (a *advance) blocked(stage *spinnaker.Stage) bool {
-	return a.blockedSeen(stage, map[string]bool{})
+	return a.halted && a.blockedSeen(stage, map[string]bool{})
 }
 
 func (a *advance) blockedSeen(stage *spinnaker.Stage, seen map[string]bool) bool {

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/engine/enginetest"
 	"github.com/gennaker/gennaker/agent/internal/engine/enginetest/naive"
+	"github.com/gennaker/gennaker/agent/internal/engine/enginetest/naive/naivestage"
 	"github.com/gennaker/gennaker/agent/internal/stage"
 	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -55,7 +55,7 @@ func play(t *testing.T, seed uint64) (compared bool) {
 	expected := naive.Play(world)
 	s := &show{t: t, seed: seed, world: world, random: rand.New(rand.NewPCG(seed, 7)), engine: engine.New(spel.New(spel.Config{})), now: naive.Beginning()}
 	var err error
-	if s.stages, err = stage.NewSet(stage.Wait(), stage.ExecutionWindow(time.UTC), work("work"), work("far")); err != nil {
+	if s.stages, err = stage.NewSet(stage.Wait(), stage.ExecutionWindow(time.UTC), naivestage.Work("work"), naivestage.Work("far")); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range world.Operations {
@@ -71,43 +71,6 @@ func play(t *testing.T, seed uint64) (compared bool) {
 		s.fail("found    %s\nexpected %s", found, want)
 	}
 	return true
-}
-
-// work is a stage that does as the world's stages do.
-func work(kind string) stage.Definition {
-	return stage.Definition{
-		Type: kind, Tasks: []string{kind},
-		Run: func(_ context.Context, c stage.Context) engine.Result {
-			answer := naive.Work(c.Config, c.Work.Step, c.Now.Sub(c.Work.Began))
-			result := engine.Result{Status: spinnaker.Status(answer.Status), RequeueAfter: answer.Again}
-			if answer.Status == "" {
-				result.Status = spinnaker.Running
-			}
-			for _, list := range []struct {
-				contexts []map[string]any
-				inserted engine.Inserted
-			}{
-				{answer.Before, engine.Inserted{Owner: spinnaker.StageBefore}},
-				{answer.After, engine.Inserted{Owner: spinnaker.StageAfter}},
-				{answer.OnFailure, engine.Inserted{Owner: spinnaker.StageAfter, OnFailure: true}},
-			} {
-				for _, context := range list.contexts {
-					inserted := list.inserted
-					inserted.Type, _ = context["kind"].(string)
-					inserted.Parallel, _ = context["parallel"].(bool)
-					inserted.Context = context
-					result.Insert = append(result.Insert, inserted)
-				}
-			}
-			return result
-		},
-		Cancel: func(_ context.Context, c stage.Context) (engine.Result, error) {
-			if left := naive.CleanUp(c.Config, c.Now.Sub(c.Work.Deadline.Add(-time.Minute))); left > 0 {
-				return engine.Result{Status: spinnaker.Running, RequeueAfter: left}, nil
-			}
-			return engine.Result{Status: spinnaker.Canceled}, nil
-		},
-	}
 }
 
 func (s *show) fail(format string, args ...any) {

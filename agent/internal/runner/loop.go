@@ -16,6 +16,8 @@ const (
 	// firstPause and lastPause bound the pause after a turn that failed.
 	firstPause = time.Second
 	lastPause  = time.Minute
+	// afterLate is the pause after a look that found something late.
+	afterLate = 20 * time.Millisecond
 )
 
 // loop looks for work until ctx ends.
@@ -69,10 +71,7 @@ func (r *Runner) look(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return r.Poll, err
 	}
-	pause := r.Poll
-	if until := next.Sub(now); !next.IsZero() && until > 0 {
-		pause = min(pause, until)
-	}
+	pause := r.pause(now, next)
 	r.mu.Lock()
 	r.ahead = time.Until(now)
 	if until := r.soonest.Sub(now); until > 0 {
@@ -84,6 +83,21 @@ func (r *Runner) look(ctx context.Context) (time.Duration, error) {
 		r.give(ctx, id)
 	}
 	return pause, nil
+}
+
+// pause says how long nothing is due. What is late, or due right now, hides what comes after it: as long as there is
+// something, the next look comes soon, then less soon.
+func (r *Runner) pause(now, next time.Time) time.Duration {
+	if next.IsZero() {
+		r.late = 0
+		return r.Poll
+	}
+	if until := next.Sub(now); until > 0 {
+		r.late = 0
+		return min(r.Poll, until)
+	}
+	r.late++
+	return min(r.Poll, afterLate<<min(r.late-1, 16))
 }
 
 // give gives an execution a turn, or another one when it has one already.

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -311,4 +312,61 @@ func TestEndedStartsAnother(t *testing.T) {
 	b.judge(id, "continue")
 	b.ended(id)
 	expect(t, "followers after a restart", strings.Join(followers(), ", "), "TERMINAL of "+id+", SUCCEEDED of "+id)
+}
+
+// TestNewerExecutionIsLeftAlone: an agent that a newer one works beside does not touch what it could damage. What users
+// ask for waits for the newer one, and other executions go on.
+func TestNewerExecutionIsLeftAlone(t *testing.T) {
+	s := openStore(t)
+	b := start(t, s, &plugins{run: succeed})
+	newer := &engine.Execution{
+		Execution: &spinnaker.Execution{Type: spinnaker.PipelineExecution, ID: "newer", Application: "shop", Status: spinnaker.Running,
+			Stages: []*spinnaker.Stage{{ID: "s", RefID: "1", Type: "work", Status: spinnaker.Running}}},
+		Work: map[string]*engine.Work{"s": {Format: 99, Phase: engine.PhaseRun, Due: time.Now().Add(-time.Hour), Attempt: 1}},
+	}
+	if err := s.Update(t.Context(), func(tx store.Tx) error { return tx.SaveExecution(newer) }); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := json.Marshal(b.execution("newer"))
+	if err := b.runner.Cancel(t.Context(), "newer", "ann", "stop"); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("failing to advance it", func() bool { return b.runner.Stats().FailedTurns > 0 })
+	expect(t, "another execution", statuses(b.ended(b.launch(pipeline(t, oneWork), nil))), "SUCCEEDED 1=SUCCEEDED")
+	if after, _ := json.Marshal(b.execution("newer")); string(after) != string(before) {
+		t.Errorf("the execution was changed:\n%s\n%s", before, after)
+	}
+	err := s.View(t.Context(), func(r store.Reader) error {
+		events, err := r.ExecutionEvents("newer")
+		if len(events) != 1 || events[0].Kind != engine.EventCancel {
+			t.Errorf("events: found %v, expected the cancel", events)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestManyStages: a pipeline of 1,000 stages that take no time is done in a few transactions.
+func TestManyStages(t *testing.T) {
+	const n = 1000
+	var stages []any
+	for i := range n {
+		stages = append(stages, map[string]any{"refId": fmt.Sprint(i), "type": "wait", "waitTime": 0})
+		if i > 0 {
+			stages[i].(map[string]any)["requisiteStageRefIds"] = []any{fmt.Sprint(i - 1)}
+		}
+	}
+	p, err := spinnaker.PipelineOf(map[string]any{"application": "shop", "name": "p", "stages": stages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, openStore(t), &plugins{})
+	id := b.launch(p, nil)
+	b.eventually("done with it", func() bool { return b.runner.Stats().Ended[spinnaker.Succeeded] == 1 })
+	expect(t, "status", string(b.execution(id).Status), "SUCCEEDED")
+	if turns := b.runner.Stats().Turns; turns > 100 {
+		t.Errorf("%d transactions, expected 100 at most", turns)
+	}
 }

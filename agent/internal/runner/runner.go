@@ -106,6 +106,8 @@ type Runner struct {
 	wake chan struct{}
 	// stepSlots holds a token for each step that may still begin, turnSlots bounds the transactions under way.
 	stepSlots, turnSlots chan struct{}
+	// late counts the looks in a row that found something late; only the loop uses it.
+	late int
 	// turns and steps are the goroutines that Run waits for.
 	turns, steps sync.WaitGroup
 	// turning is held for reading during each turn.

@@ -92,22 +92,7 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 	if p.types == nil {
 		p.types = map[string]runner.StageType{"work": {}}
 	}
-	webhooks, err := stage.Webhooks(config.Webhook{AllowedHosts: []string{"127.0.0.1"}, MaxResponseBytes: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stages, err := stage.NewSet(append(webhooks, stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(),
-		stage.EvaluateVariables(), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(), stage.EvaluateArtifacts())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := runner.Options{
-		Store: s, Plugins: p, Stages: stages, NewID: func() string { return ulid.Make().String() },
-		Log:       slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Decisions: spel.New(spel.Config{}), Expressions: spel.New(spel.Config{}),
-		Incarnation: store.Incarnation{ID: ulid.Make().String(), Host: "test", PID: 1}, Exclusive: true,
-		Drain: time.Second,
-	}
+	options := testOptions(t, s, p)
 	for _, f := range change {
 		f(&options)
 	}
@@ -130,6 +115,27 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 	})
 	t.Cleanup(b.stop)
 	return b
+}
+
+// testOptions are those of an agent with the agent's own stages, and others.
+func testOptions(t testing.TB, s store.Store, p runner.Plugins, others ...stage.Definition) runner.Options {
+	t.Helper()
+	webhooks, err := stage.Webhooks(config.Webhook{AllowedHosts: []string{"127.0.0.1"}, MaxResponseBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages, err := stage.NewSet(append(append(others, webhooks...), stage.Wait(), stage.ManualJudgment(nil), stage.CheckPreconditions(),
+		stage.EvaluateVariables(), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(), stage.EvaluateArtifacts())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runner.Options{
+		Store: s, Plugins: p, Stages: stages, NewID: func() string { return ulid.Make().String() },
+		Log:       slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Decisions: spel.New(spel.Config{}), Expressions: spel.New(spel.Config{}),
+		Incarnation: store.Incarnation{ID: ulid.Make().String(), Host: "test", PID: 1}, Exclusive: true,
+		Drain: time.Second,
+	}
 }
 
 func pipeline(t testing.TB, text string) spinnaker.Pipeline {
@@ -171,7 +177,7 @@ func (b *bench) execution(id string) *engine.Execution {
 // until waits for an execution to be as the condition wants it.
 func (b *bench) until(id, what string, condition func(*engine.Execution) bool) *engine.Execution {
 	b.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -183,7 +189,7 @@ func (b *bench) until(id, what string, condition func(*engine.Execution) bool) *
 		case <-ticker.C:
 		case <-deadline:
 			shown, _ := json.MarshalIndent(ex, "", " ")
-			b.t.Fatalf("execution %s is not %s after 20 s:\n%s", id, what, shown)
+			b.t.Fatalf("execution %s is not %s after a minute:\n%s", id, what, shown)
 		}
 	}
 }
@@ -191,14 +197,14 @@ func (b *bench) until(id, what string, condition func(*engine.Execution) bool) *
 // eventually waits for a condition.
 func (b *bench) eventually(what string, condition func() bool) {
 	b.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
 	for !condition() {
 		select {
 		case <-ticker.C:
 		case <-deadline:
-			b.t.Fatalf("the runner is not %s after 20 s", what)
+			b.t.Fatalf("the runner is not %s after a minute", what)
 		}
 	}
 }

@@ -14,8 +14,12 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// maxTransitions bounds the steps that one transaction runs. What is left is due at once in the next one.
-const maxTransitions = 500
+// maxTransitions bounds the steps that one transaction runs, and maxHold the time that they may take: others wait for it.
+// What is left is due at once in the next one.
+const (
+	maxTransitions = 500
+	maxHold        = time.Second
+)
 
 // turn is one transaction on one execution.
 type turn struct {
@@ -202,9 +206,10 @@ func (t *turn) apply(events []engine.Event) error {
 
 // runDue runs the due steps that need nothing outside, one after the other, until none is left.
 func (t *turn) runDue() error {
+	began := time.Now()
 	for range maxTransitions {
 		s, definition := t.nextOwn()
-		if s == nil {
+		if s == nil || time.Since(began) > maxHold {
 			return nil
 		}
 		engine.BeginStep(t.ex, s)

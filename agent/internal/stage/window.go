@@ -117,6 +117,12 @@ func opening(config map[string]any, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("no window opens within a week")
 }
 
+// CheckWindow says what is wrong with an execution window, or nil: one that never opens is wrong.
+func CheckWindow(config map[string]any) error {
+	_, err := opening(config, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+	return err
+}
+
 // openingOn returns when the first of the spans of a day is open at or after now.
 func openingOn(day time.Time, spans []span, now time.Time) (first time.Time, open bool) {
 	year, month, date := day.Date()

@@ -24,11 +24,12 @@
 //	                                    attempt it belongs to
 //	ann cancels "reason"                also: ann pauses, ann resumes
 //	ann patches 2 {"a":1}
-//	ann restarts 2
+//	ann restarts 2                      "ann restarts 2 reevaluate" evaluates expressions anew; "… queue" waits for a slot
 //	expect RUNNING 1=SUCCEEDED 2=NOT_STARTED
 //	expect order 1 2<1 2                the order of the stages in the execution
 //	expect due 2 15s                    when the stage is to be looked at, counted from the launch; or "never"
 //	expect scheduled 2 1h               when the stage is said to go on
+//	expect started 2 5s                 when it started, counted from the launch; or "never"; also: expect ended 2 5s
 //	expect requires 2 1                 the stage's requisites
 //	expect awaits 2 judgment
 //	expect context 2 key 41             a value in the context; "absent" for none

@@ -31,7 +31,7 @@ func (g *game) expect(c command) error {
 			refs = append(refs, stage.RefID)
 		}
 		return same("order of stages", strings.Join(refs, " "), strings.Join(c.words[2:], " "))
-	case "due", "awaits", "context", "outputs", "error", "warning", "task", "requires", "scheduled":
+	case "due", "awaits", "context", "outputs", "error", "warning", "task", "requires", "scheduled", "started", "ended":
 		stage := g.stage(ref)
 		if stage == nil {
 			return fmt.Errorf("no stage has the refId %q", ref)
@@ -58,11 +58,11 @@ func (g *game) expectOf(stage *spinnaker.Stage, what string, words []string) err
 	case "awaits":
 		return same("awaited event", w.Awaits, words[0])
 	case "scheduled":
-		want, err := time.ParseDuration(words[0])
-		if err != nil {
-			return err
-		}
-		return same("scheduled time", stage.ScheduledTime.Time().Sub(g.launched).String(), want.String())
+		return g.moment("scheduled time", stage.ScheduledTime, words[0])
+	case "started":
+		return g.moment("start time", stage.StartTime, words[0])
+	case "ended":
+		return g.moment("end time", stage.EndTime, words[0])
 	case "requires":
 		return same("requisites", strings.Join(stage.Requisites, " "), strings.TrimSpace(strings.Join(words, " ")))
 	case "context":
@@ -83,6 +83,18 @@ func (g *game) expectOf(stage *spinnaker.Stage, what string, words []string) err
 	default:
 		return contains("warnings", stage.Context["gennaker.warnings"], words[0])
 	}
+}
+
+// moment compares a time, counted from the launch, or "never".
+func (g *game) moment(what string, at spinnaker.Millis, want string) error {
+	if at == 0 {
+		return same(what, "never", want)
+	}
+	after, err := time.ParseDuration(want)
+	if err != nil {
+		return err
+	}
+	return same(what, at.Time().Sub(g.launched).String(), after.String())
 }
 
 // value compares a member, given by its path with dots, with a JSON value or a bare text.

@@ -162,6 +162,9 @@ func (g *game) userCommand(c command) error {
 		}
 		event.StageID = stage.ID
 	}
+	if c.word(1) == "restarts" && c.word(3) != "" {
+		event.Values = map[string]any{c.word(3): true}
+	}
 	return g.advance(event)
 }
 
