@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -37,17 +38,21 @@ func (a *API) evaluateExpression(c *gin.Context) (any, error) {
 
 // evaluateVariables serves POST /pipelines/{id}/evaluateVariables.
 func (a *API) evaluateVariables(c *gin.Context) (any, error) {
-	var variables []any
-	if err := body(c, &variables, false); err != nil {
+	var variables Variables
+	if err := body(c, &variables.Entries, false); err != nil {
 		return nil, err
 	}
-	if version := c.Query("spelVersion"); version != "" && version != "v3" && version != "v4" {
+	version := c.Query("spelVersion")
+	if version != "" && version != "v3" && version != "v4" {
 		return nil, spinnaker.Invalid("SpEL evaluator version %s is not supported", version)
 	}
-	if _, err := a.find(c, spinnaker.PipelineExecution, c.Param("id")); err != nil {
+	variables.Alone = version == "v3"
+	variables.After = strings.FieldsFunc(c.Query("requisiteStageRefIds"), func(r rune) bool { return strings.ContainsRune(",; ", r) })
+	id := c.DefaultQuery("executionId", c.Param("id"))
+	if _, err := a.find(c, spinnaker.PipelineExecution, id); err != nil {
 		return nil, err
 	}
-	results, detail, err := a.Expressions.EvaluateVariables(c, c.Param("id"), variables)
+	results, detail, err := a.Expressions.EvaluateVariables(c, id, variables)
 	return evaluated(results, detail, err)
 }
 

@@ -79,10 +79,20 @@ type Expressions interface {
 	// Evaluate evaluates a text with expressions as the stage would, or as the execution as a whole when stageID is "".
 	// What cannot be evaluated stays as it is; detail says why, by expression.
 	Evaluate(ctx context.Context, id, stageID, text string) (result any, detail map[string]any, err error)
-	// EvaluateVariables evaluates variables ({key, value}), each of which sees those before it.
-	EvaluateVariables(ctx context.Context, id string, variables []any) (results any, detail map[string]any, err error)
+	// EvaluateVariables evaluates variables as an Evaluate Variables stage of the execution would.
+	EvaluateVariables(ctx context.Context, id string, variables Variables) (results any, detail map[string]any, err error)
 	// Functions describes the functions of the language.
 	Functions() any
+}
+
+// Variables are variables to evaluate.
+type Variables struct {
+	// Entries are {key, value}.
+	Entries []any
+	// After are the refIds of the stages that the Evaluate Variables stage comes after.
+	After []string
+	// Alone says that none sees those before it, which is how it was before version 4 of the language.
+	Alone bool
 }
 
 // Task is the body of POST /tasks.

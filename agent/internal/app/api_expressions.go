@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/spel"
+	"github.com/gennaker/gennaker/api/gate"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -36,14 +39,31 @@ func (e expressions) Evaluate(ctx context.Context, id, stageID, text string) (an
 	return result, summary.Update(nil), nil
 }
 
-func (e expressions) EvaluateVariables(ctx context.Context, id string, variables []any) (any, map[string]any, error) {
-	env, err := e.place(ctx, id, "")
+func (e expressions) EvaluateVariables(ctx context.Context, id string, in gate.Variables) (any, map[string]any, error) {
+	execution, err := e.Execution(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	evaluated := e.spel.EvalVariables(ctx, map[string]any{"variables": variables}, env)
-	stage, _ := evaluated.Context.(map[string]any)
-	return stage["variables"], evaluated.Summary.Update(nil), nil
+	for _, ref := range in.After {
+		if !slices.ContainsFunc(execution.Stages, func(s *spinnaker.Stage) bool { return s.RefID == ref }) {
+			return nil, nil, spinnaker.Invalid("requisiteStageRefIds: execution %s has no stage with refId %q", id, ref)
+		}
+	}
+	stage := &spinnaker.Stage{ID: newID(), Type: "evaluateVariables", Requisites: in.After}
+	execution.Stages = append(execution.Stages, stage)
+	groups := [][]any{in.Entries}
+	if in.Alone {
+		groups = slices.Collect(slices.Chunk(in.Entries, 1))
+	}
+	results, detail := []any{}, map[string]any{}
+	for _, group := range groups {
+		evaluated := e.spel.EvalVariables(ctx, map[string]any{"variables": group}, engine.Env(execution, stage))
+		context, _ := evaluated.Context.(map[string]any)
+		variables, _ := context["variables"].([]any)
+		results = append(results, variables...)
+		maps.Copy(detail, evaluated.Summary.Update(nil))
+	}
+	return results, detail, nil
 }
 
 func (e expressions) Functions() any { return e.spel.Functions() }
