@@ -44,6 +44,8 @@ func noProperty(pos int, target any, name string) *Error {
 	e.missing = &missing{strconv.Quote(name), target}
 	if names := namesOf(target); names != nil {
 		e.suggest("it has: %s", nearest(name, names))
+	} else if _, many := elements(target); many {
+		e.suggest("write .![%s] to read it from all elements, or [0].%s from the first", name, name)
 	}
 	return e
 }
@@ -149,7 +151,10 @@ func indexItems(n *indexNode, items []any, index any, code Code, plainNegative b
 	if i < 0 && plainNegative {
 		return nil, javaFailure(n.index.position(), "java.lang.IndexOutOfBoundsException", "the index %d is negative", i)
 	}
-	return nil, failure(n.index.position(), code, "there is no element %d: there are %d, counted from 0", i, len(items))
+	if len(items) == 0 {
+		return nil, failure(n.index.position(), code, "there is no element [%d]: there is none at all", i)
+	}
+	return nil, failure(n.index.position(), code, "there is no element [%d]: the last one is [%d]", i, len(items)-1)
 }
 
 func indexString(n *indexNode, target string, index any) (any, error) {

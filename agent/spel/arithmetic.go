@@ -7,11 +7,7 @@ import (
 )
 
 func (n *arithmeticNode) eval(s *state, active any) (any, error) {
-	x, err := n.x.eval(s, active)
-	if err != nil {
-		return nil, err
-	}
-	y, err := n.y.eval(s, active)
+	x, y, err := s.both(n.x, n.y, active)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +43,11 @@ func (n operation) compute(x, y any) (any, error) {
 
 func (n operation) unsupported(x, y any) *Error {
 	e := failure(n.position(), codeOperatorNotSupported, `"%c" does not work between %s and %s`, sign(n.op), describe(x), describe(y))
-	if n.op == tokPlus && (x == nil || y == nil) {
+	switch null := x == nil || y == nil; {
+	case null && n.op == tokPlus:
 		e.suggest(`give null a default with "?:"`)
+	case null && n.op == tokMinus:
+		e.suggest(`if "-" belongs to a key, write ['some-key']`)
 	}
 	return e
 }
@@ -72,9 +71,9 @@ func (n operation) numbers(x, y any) (any, error) {
 	}
 	switch max(rankOf(x), rankOf(y)) {
 	case rankDouble:
-		return double(n.reals(asFloat64(x), asFloat64(y))), nil
+		return double(reals(n.op, asFloat64(x), asFloat64(y))), nil
 	case rankFloat:
-		return n.floats(asFloat32(x), asFloat32(y)), nil
+		return reals(n.op, asFloat32(x), asFloat32(y)), nil
 	case rankBig:
 		return n.bigs(asBig(x), asBig(y))
 	case rankLong:
@@ -86,8 +85,8 @@ func (n operation) numbers(x, y any) (any, error) {
 	}
 }
 
-func (n operation) reals(x, y float64) float64 {
-	switch n.op {
+func reals[T float32 | float64](op tokenKind, x, y T) T {
+	switch op {
 	case tokPlus:
 		return x + y
 	case tokMinus:
@@ -97,22 +96,7 @@ func (n operation) reals(x, y float64) float64 {
 	case tokDiv:
 		return x / y
 	default:
-		return math.Mod(x, y)
-	}
-}
-
-func (n operation) floats(x, y float32) float32 {
-	switch n.op {
-	case tokPlus:
-		return x + y
-	case tokMinus:
-		return x - y
-	case tokStar:
-		return x * y
-	case tokDiv:
-		return x / y
-	default:
-		return float32(math.Mod(float64(x), float64(y)))
+		return T(math.Mod(float64(x), float64(y)))
 	}
 }
 

@@ -374,12 +374,16 @@ func compareIgnoringCase(s, t string) int {
 
 // regionMatches has the arguments offset, other, offset in other, length.
 func regionMatches(s string, ignoreCase bool, args []any) (any, error) {
+	from, at, n := int(args[0].(int32)), int(args[2].(int32)), int(args[3].(int32))
+	outside := from < 0 || at < 0 || from+n > utf16Len(s)
+	if outside && ignoreCase {
+		return false, nil
+	}
 	other, err := str(args[1])
 	if err != nil {
 		return nil, err
 	}
-	from, at, n := int(args[0].(int32)), int(args[2].(int32)), int(args[3].(int32))
-	if from < 0 || at < 0 || from+n > utf16Len(s) || at+n > utf16Len(other) {
+	if outside || at+n > utf16Len(other) {
 		return false, nil
 	}
 	if n <= 0 {

@@ -294,6 +294,16 @@ func toEnum(v any, t *javaType) (any, error) {
 	return nil, errNoConversion
 }
 
+// toAnyEnum fails for what might be the name or number of a constant: of which
+// enum is not said.
+func toAnyEnum(v any, _ *javaType) (any, error) {
+	switch v.(type) {
+	case string, int32:
+		return nil, fmt.Errorf("%s is no constant of an enum", describe(v))
+	}
+	return nil, errNoConversion
+}
+
 // zone is a ZoneId, ZoneOffset or TimeZone.
 type zone struct{ *time.Location }
 

@@ -8,11 +8,7 @@ import (
 )
 
 func (n *compareNode) eval(s *state, active any) (any, error) {
-	x, err := n.x.eval(s, active)
-	if err != nil {
-		return nil, err
-	}
-	y, err := n.y.eval(s, active)
+	x, y, err := s.both(n.x, n.y, active)
 	if err != nil {
 		return nil, err
 	}
@@ -236,11 +232,7 @@ func (w *walk) containsAll(items, wanted []any) bool {
 }
 
 func (n *betweenNode) eval(s *state, active any) (any, error) {
-	x, err := n.x.eval(s, active)
-	if err != nil {
-		return nil, err
-	}
-	y, err := n.y.eval(s, active)
+	x, y, err := s.both(n.x, n.y, active)
 	if err != nil {
 		return nil, err
 	}
@@ -267,11 +259,7 @@ func (n *betweenNode) eval(s *state, active any) (any, error) {
 }
 
 func (n *instanceofNode) eval(s *state, active any) (any, error) {
-	x, err := n.x.eval(s, active)
-	if err != nil {
-		return nil, err
-	}
-	y, err := n.y.eval(s, active)
+	x, y, err := s.both(n.x, n.y, active)
 	if err != nil {
 		return nil, err
 	}

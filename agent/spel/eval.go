@@ -61,6 +61,15 @@ func (n *chainNode) eval(s *state, active any) (any, error) {
 	return value, nil
 }
 
+// both evaluates two operands, the left one first.
+func (s *state) both(left, right node, active any) (x, y any, err error) {
+	if x, err = left.eval(s, active); err != nil {
+		return nil, nil, err
+	}
+	y, err = right.eval(s, active)
+	return x, y, err
+}
+
 func (n *variableNode) eval(s *state, active any) (any, error) {
 	switch n.name {
 	case "this":

@@ -211,6 +211,9 @@ func (d directive) text(v any) (string, error) {
 			return "", fmt.Errorf("%s is no character", describe(v))
 		}
 	case 't':
+		if d.precision >= 0 {
+			return "", errors.New("a time has no precision")
+		}
 		return d.time(v)
 	}
 	if d.precision >= 0 && utf16Len(s) > d.precision {

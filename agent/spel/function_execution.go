@@ -105,7 +105,10 @@ func findStage(s *state, nameOrID any) (any, error) {
 	for _, st := range stages {
 		names = append(names, quote(st.Name))
 	}
-	wanted, _ := nameOrID.(string)
+	wanted, ok := nameOrID.(string)
+	if !ok {
+		return nil, errors.New("the name or id of the stage is null")
+	}
 	return nil, fmt.Errorf("the execution has no stage %s; it has: %s", quote(wanted), nearest(quote(wanted), names))
 }
 

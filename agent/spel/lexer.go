@@ -74,7 +74,11 @@ func (l *lexer) symbol(r rune, size int) *Error {
 	case r == utf8.RuneError && size <= 1:
 		return syntaxError(l.pos, codeUnsupportedCharacter, "byte 0x%02x is not UTF-8", l.text[l.pos])
 	default:
-		return syntaxError(l.pos, codeUnsupportedCharacter, "character %q is not part of the language", r)
+		e := syntaxError(l.pos, codeUnsupportedCharacter, "character %q is not part of the language", r)
+		if strings.ContainsRune("‘’‚“”„`´«»", r) {
+			e.suggest("quote texts with ' or \"")
+		}
+		return e
 	}
 	return nil
 }

@@ -40,8 +40,8 @@ func newLibrary() *library {
 	l.open("java.time", "Instant", slices.Concat(instantMembers, [][]member{value, comparable("Instant")})...)
 	l.open("java.time", "LocalDate", slices.Concat(localDateMembers, [][]member{value, comparable("ChronoLocalDate")})...)
 	l.open("java.time", "LocalDateTime", slices.Concat(localDateTimeMembers, [][]member{value, comparable("ChronoLocalDateTime")})...)
-	l.open("java.time", "DayOfWeek", value, comparable("DayOfWeek"), dayOfWeekMembers)
-	l.open("java.time.temporal", "ChronoUnit", value, comparable("ChronoUnit"), chronoUnitMembers)
+	l.open("java.time", "DayOfWeek", value, comparable("Enum"), dayOfWeekMembers)
+	l.open("java.time.temporal", "ChronoUnit", value, comparable("Enum"), chronoUnitMembers)
 	l.open("java.time.temporal", "TemporalAdjusters")
 	l.open("java.net", "URLEncoder", urlEncoderMembers)
 
@@ -54,7 +54,7 @@ func newLibrary() *library {
 	l.define("Collection", toStringMember, collectionMembers)
 	l.define("Map", value, mapMembers)
 	l.define("Entry", value)
-	l.define("ExecutionStatus", value, comparable("ExecutionStatus"), statusMembers)
+	l.define("ExecutionStatus", value, comparable("Enum"), statusMembers)
 	return l
 }
 

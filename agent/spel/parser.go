@@ -40,12 +40,28 @@ func parseTree(text string, functions map[string]*function) (node, *Error) {
 		return nil, syntaxError(0, codeOutOfData, "there is no expression here, but %s", p.peek().describe())
 	}
 	if t := p.peek(); t.kind != tokEnd {
-		return nil, syntaxError(t.pos, codeMoreInput, "after the expression there is still %s", t.describe())
+		return nil, moreInput(t)
 	}
 	if len(p.refused) > 0 {
 		return &refusedNode{at(p.refused[0].Pos), p.refused[0]}, nil
 	}
 	return tree, nil
+}
+
+// moreInput is the error of a token that cannot follow an expression.
+func moreInput(t token) *Error {
+	e := syntaxError(t.pos, codeMoreInput, "after the expression there is still %s", t.describe())
+	switch t.kind {
+	case tokFactoryBean:
+		e.suggest(`use "&&" or "and"`)
+	case tokAssign:
+		e.suggest(`use "==" to compare`)
+	case tokLCurly:
+		e.suggest(`inside "${" there is no other "${": names stand alone there`)
+	case tokIdentifier, tokString, tokInt, tokReal:
+		e.suggest("an operator or a comma is missing in between")
+	}
+	return e
 }
 
 // refuse notes an operator that would write; inside is how many were noted
@@ -195,7 +211,11 @@ func (p *parser) operands(op token, x node, operand func() (node, *Error)) (node
 	case x == nil:
 		return nil, syntaxError(op.pos, codeLeftOperandProblem, "%s has no value on its left", op.describe())
 	case y == nil:
-		return nil, syntaxError(op.pos, codeRightOperandProblem, "%s has no value on its right", op.describe())
+		e := syntaxError(op.pos, codeRightOperandProblem, "%s has no value on its right", op.describe())
+		if p.is(tokAssign) {
+			e.suggest(`there is no "===": use "=="`)
+		}
+		return nil, e
 	}
 	return y, nil
 }

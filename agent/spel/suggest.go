@@ -31,6 +31,7 @@ func (s *state) explain(err error, n *chainNode, i int, before any) error {
 		e.Message = fmt.Sprintf("%s has no %s", left, m.name)
 	case m.target != nil:
 		e.Message = fmt.Sprintf("%s is %s, which has no %s", left, describe(m.target), m.name)
+	case left == "null": // which is what the message says
 	default:
 		e.Message = fmt.Sprintf("%s is null, so it has no %s", left, m.name)
 		s.explainNull(e, n, i, before)

@@ -69,6 +69,7 @@ var (
 		reference("ChronoLocalDate", nil),
 		reference("ChronoLocalDateTime", nil),
 		reference("ExecutionStatus", toEnum),
+		reference("Enum", toAnyEnum),
 	)
 )
 
@@ -94,7 +95,7 @@ func typeNamed(name string) *javaType {
 // also an Object.
 var supertypes = map[string]string{
 	"String":          "CharSequence Comparable",
-	"ExecutionStatus": "CharSequence Comparable",
+	"ExecutionStatus": "CharSequence Enum Comparable",
 	"Integer":         "Number Comparable",
 	"Long":            "Number Comparable",
 	"Double":          "Number Comparable",
@@ -112,8 +113,8 @@ var supertypes = map[string]string{
 	"Instant":         "Comparable Temporal TemporalAccessor TemporalAdjuster",
 	"LocalDate":       "Comparable Temporal TemporalAccessor TemporalAdjuster ChronoLocalDate",
 	"LocalDateTime":   "Comparable Temporal TemporalAccessor TemporalAdjuster ChronoLocalDateTime",
-	"DayOfWeek":       "Comparable TemporalAccessor TemporalAdjuster",
-	"ChronoUnit":      "Comparable TemporalUnit",
+	"DayOfWeek":       "Enum Comparable TemporalAccessor TemporalAdjuster",
+	"ChronoUnit":      "Enum Comparable TemporalUnit",
 }
 
 // interfaces are the types that have no place in a chain of superclasses.

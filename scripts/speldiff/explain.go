@@ -64,13 +64,16 @@ var explanations = []explanation{
 		return d.gave("MAX_", "NEGATIVE_REPEATED", "EL1075E", "EL1076E", "EL1077E", "EL1078E", "EL1081E", "EL1085E")
 	}},
 	{"limits of this package: nesting and size of values", func(d difference) bool {
-		return d.gave("NESTING_TOO_DEEP", "RESULT_TOO_LARGE") || d.threw("OutOfMemoryError", "StackOverflowError")
+		return d.gave("NESTING_TOO_DEEP", "RESULT_TOO_LARGE", "would be longer than") || d.threw("OutOfMemoryError", "StackOverflowError")
 	}},
 	{"4.3: a missing operand is a null pointer, or noticed later", func(d difference) bool {
 		if d.Phase == "parse" && d.threw("NullPointerException") {
 			return true
 		}
-		if strings.Contains(fmt.Sprint(d.Summary), "SpelNodeImpl") {
+		if strings.Contains(fmt.Sprint(d.Summary), "SpelNodeImpl") || d.threw("NullPointerException") && d.gave("OOD") {
+			return true
+		}
+		if d.Phase == "parse" && d.gave("OOD") && noOperand.MatchString(d.input) { // which 6.2 notices at once
 			return true
 		}
 		return d.gave("MISSING_SELECTION", "OOD", "EL1044E", "EL1071E") && d.threw("OOD", "EL1044E", "MORE_INPUT", "UNEXPECTED_DATA_AFTER_DOT",
@@ -107,6 +110,9 @@ var explanations = []explanation{
 	{"the oracle: its JSON mapper knows neither Orca's objects nor java.time", func(d difference) bool {
 		return d.has("#toJson(") && (d.kind == "document" || d.has("java.time"))
 	}},
+	{"the oracle: its execution lacks context and other rare getters", func(d difference) bool {
+		return d.kind == "document" && strings.Contains(fmt.Sprint(d.Summary), "on class SpelOracleOrca")
+	}},
 	{"Java: a function's name without parentheses is an object", func(d difference) bool {
 		return functionName.MatchString(d.input)
 	}},
@@ -132,7 +138,8 @@ func explain(d difference) string {
 var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$`)
-	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new int|new String|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
+	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
+	noOperand      = regexp.MustCompile(`\(\s*\)`)
 	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
 	dottedIndex    = regexp.MustCompile(`\.\s*\[`)
 	foreign        = regexp.MustCompile(`[^\x00-\x7f]`)

@@ -130,6 +130,7 @@ func ask(ctx context.Context, oracle string, lines [][]byte) ([]answer, error) {
 // ends: such a request is found by halving.
 func askBatch(ctx context.Context, oracle string, lines [][]byte) ([]answer, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(oracle, "run.sh"))
+	cmd.Env = append(os.Environ(), "JAVA_TOOL_OPTIONS=-Xmx768m") // so that it gives up soon
 	var complaint bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(bytes.Join(lines, []byte("\n"))), &complaint
 	out, err := cmd.Output()
@@ -181,9 +182,7 @@ func (a *answer) replace(l labels) error {
 		return nil
 	}
 	for key, name := range a.Types {
-		if own, ok := objectTypes[name]; ok {
-			a.Types[key] = own
-		}
+		a.Types[key] = l.class(name)
 	}
 	d := json.NewDecoder(bytes.NewReader(a.Value))
 	d.UseNumber()

@@ -59,13 +59,25 @@ func (r request) asCase(a answer) map[string]any {
 
 func (r request) text() string { return r.kind + " " + r.input }
 
-// labels are the names by which the oracle shows Orca's objects, with the data
-// that package spel gives for them.
-type labels map[string]any
+// labels are the names by which the oracle shows Orca's objects, with what
+// package spel gives for them.
+type labels map[string]spel.Value
 
-// objectTypes are the classes of Orca's objects, by the names that the oracle
-// gives them.
-var objectTypes = map[string]string{"Execution": "PipelineExecution", "Stage": "StageExecution", "Trigger": "DefaultTrigger", "Authentication": "AuthenticationDetails"}
+// class is the name of an object's class in Orca, by the one that the oracle
+// gives it.
+func (l labels) class(name string) string {
+	switch name {
+	case "Execution":
+		return "PipelineExecution"
+	case "Stage":
+		return "StageExecution"
+	case "Authentication":
+		return "AuthenticationDetails"
+	case "Trigger":
+		return l["Trigger"].Type()
+	}
+	return name
+}
 
 // labelsOf makes the labels of an execution.
 func labelsOf(ctx context.Context, engine *spel.Engine, doc any) (labels, error) {
@@ -83,11 +95,7 @@ func labelsOf(ctx context.Context, engine *spel.Engine, doc any) (labels, error)
 		if !summary.OK() {
 			return nil, fmt.Errorf("%s: %v", expression, summary.Warnings)
 		}
-		data, err := json.Marshal(v)
-		if err != nil {
-			return nil, err
-		}
-		all[label] = json.RawMessage(data)
+		all[label] = v
 	}
 	return all, nil
 }
@@ -96,8 +104,8 @@ func labelsOf(ctx context.Context, engine *spel.Engine, doc any) (labels, error)
 func (l labels) in(v any) any {
 	switch v := v.(type) {
 	case string:
-		if data, ok := l[v]; ok {
-			return data
+		if object, ok := l[v]; ok {
+			return object
 		}
 	case []any:
 		for i := range v {
