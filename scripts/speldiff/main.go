@@ -1,7 +1,7 @@
 // Command speldiff compares package spel with the real Spring Expression
 // Language on generated expressions, templates and documents:
 //
-//	GENNAKER_SPEL_ORACLE=dir speldiff [-n 100000] [-seed 1] [-keep file]
+//	GENNAKER_SPEL_ORACLE=dir speldiff [-n 100000] [-seed 1] [-keep file] [-v]
 //
 // The directory holds run.sh, which answers JSON lines as Spring under
 // Spinnaker's restrictions does. Without it the command says so and does
