@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/agent/spel/conformance"
@@ -56,7 +57,7 @@ func run(out io.Writer, files []string) (ok bool, err error) {
 			}
 			if got := c.Check(engine); got != "" {
 				level.failed++
-				fmt.Fprintf(out, "%s: %.200q expected %.300s got %.300s\n", c.ID, c.Input(), c.Want(), got)
+				fmt.Fprintf(out, "%s: %.200q expected %.300s got %.300s\n", c.ID, c.Input(), c.Want(), strings.ReplaceAll(got, "\n", `\n`))
 				continue
 			}
 			level.passed++
