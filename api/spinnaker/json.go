@@ -55,6 +55,35 @@ func clone(value any) any {
 	}
 }
 
+// Numbers copies a decoded JSON value with int64 and float64 in place of json.Number, for what has to compare numbers. One
+// that neither can hold stays as it is.
+func Numbers(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = Numbers(item)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = Numbers(item)
+		}
+		return out
+	default:
+		return value
+	}
+}
+
 // Plain turns any value that encodes as JSON into plain JSON values: maps, slices, strings, json.Number, bool, nil.
 func Plain(value any) (any, error) {
 	data, err := json.Marshal(value)

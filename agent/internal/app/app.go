@@ -179,7 +179,7 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 	a.runner, err = runner.New(ctx, runner.Options{Store: a.store, Plugins: plugins{a.plugins}, Stages: a.stages,
 		Decisions: spel.New(spel.Config{}), Expressions: a.spel, NewID: newID, Log: a.log,
 		Finished: a.traces.Finished,
-		Ended:    func(tx store.Tx, ex *spinnaker.Execution) error { return a.inbox.Ended(tx, ex) }, Due: func() { a.inbox.Wake() },
+		Ended:    func(tx store.Tx, ex *spinnaker.Execution) error { return a.inbox.Ended(tx, ex) }, Due: func() { a.inbox.Due() },
 		Incarnation: incarnation, Exclusive: !a.config.Store.Postgres.Enabled(), Renew: lease / 3, DeadAfter: lease,
 		MaxSteps: a.config.Runner.Parallel})
 	return err

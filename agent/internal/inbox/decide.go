@@ -48,6 +48,7 @@ func (i *Inbox) Run(ctx context.Context) error {
 // decideDue decides all candidates that are due and says how long there is nothing to do.
 func (i *Inbox) decideDue(ctx context.Context) (time.Duration, error) {
 	for {
+		ended := i.ended.Load()
 		var now time.Time
 		var heads []store.Candidate
 		err := i.Store.View(ctx, func(r store.Reader) (err error) {
@@ -57,6 +58,9 @@ func (i *Inbox) decideDue(ctx context.Context) (time.Duration, error) {
 		})
 		if err != nil {
 			return idleCheck, fmt.Errorf("list candidates: %w", err)
+		}
+		if len(heads) > 0 {
+			i.decided.Store(ended)
 		}
 		next, group := idleCheck, errgroup.Group{}
 		group.SetLimit(decideParallel)

@@ -28,7 +28,15 @@ func (i *Inbox) Ended(tx store.Tx, ex *spinnaker.Execution) error {
 	if len(armed) == 0 && len(off) == 0 {
 		return nil
 	}
+	i.ended.Add(1)
 	// One that is restarted ends anew.
 	_, err = i.AcceptIn(tx, event, fmt.Sprintf("pipeline\x00%s\x00%d", ex.ID, ex.EndTime))
 	return err
+}
+
+// Due is called after the commit of a transaction that may have been one in which an execution ended.
+func (i *Inbox) Due() {
+	if i.ended.Load() != i.decided.Load() {
+		i.Wake()
+	}
 }

@@ -34,7 +34,7 @@ func (f fixture) ends(p spinnaker.Pipeline, status spinnaker.Status) (ended *spi
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.Wake()
+	f.Due()
 	return ended
 }
 

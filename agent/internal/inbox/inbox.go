@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -64,6 +65,9 @@ type Options struct {
 type Inbox struct {
 	Options
 	wake chan struct{}
+	// ended counts the ends of executions that were taken in, perhaps by transactions that came to nothing; decided is what
+	// it was when candidates were found last.
+	ended, decided atomic.Uint64
 }
 
 // New makes an Inbox. Candidates are decided while Run runs.

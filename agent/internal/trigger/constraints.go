@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/ohler55/ojg/jp"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // constraintsHold applies plain constraints: every key must be there with a value in which its pattern is found. what
@@ -81,7 +83,7 @@ func pathTexts(path string, payload map[string]any, with *patterns) ([]string, e
 	}
 	var body any = payload
 	if filters(expr) {
-		body = numeric(body)
+		body = spinnaker.Numbers(body)
 	}
 	results := expr.Get(body)
 	if len(results) == 1 && definite(expr) {
@@ -124,69 +126,60 @@ func filters(expr jp.Expr) bool {
 	return slices.ContainsFunc(expr, func(f jp.Frag) bool { _, isFilter := f.(*jp.Filter); return isFilter })
 }
 
-// numeric is a JSON value whose numbers are numbers that filters can compare.
-func numeric(value any) any {
-	switch v := value.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		n, err := v.Float64()
-		if err != nil {
-			return v // beyond what can be compared
-		}
-		return n
-	case []any:
-		out := make([]any, len(v))
-		for i, item := range v {
-			out[i] = numeric(item)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for key, item := range v {
-			out[key] = numeric(item)
-		}
-		return out
-	default:
-		return value
-	}
-}
-
 // javaText is the text of a JSON value as Java prints it, which is what patterns were written against: lists as
 // `[a, b]`, objects as `{k=v}`.
 func javaText(value any) string {
+	if text, isText := value.(string); isText {
+		return text
+	}
+	var out strings.Builder
+	writeJava(&out, value)
+	return out.String()
+}
+
+func writeJava(out *strings.Builder, value any) {
 	switch v := value.(type) {
 	case nil:
-		return "null"
+		out.WriteString("null")
 	case string:
-		return v
+		out.WriteString(v)
 	case bool:
-		return strconv.FormatBool(v)
+		out.WriteString(strconv.FormatBool(v))
 	case json.Number:
-		return v.String()
+		out.WriteString(v.String())
 	case []any:
-		texts := make([]string, len(v))
+		out.WriteByte('[')
 		for i, item := range v {
-			texts[i] = javaText(item)
+			if i > 0 {
+				out.WriteString(", ")
+			}
+			writeJava(out, item)
 		}
-		return "[" + strings.Join(texts, ", ") + "]"
+		out.WriteByte(']')
 	case map[string]any:
-		texts := make([]string, 0, len(v))
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			texts = append(texts, key+"="+javaText(v[key]))
+		out.WriteByte('{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				out.WriteString(", ")
+			}
+			out.WriteString(key + "=")
+			writeJava(out, v[key])
 		}
-		return "{" + strings.Join(texts, ", ") + "}"
+		out.WriteByte('}')
 	default:
-		return fmt.Sprint(v)
+		fmt.Fprint(out, v)
 	}
 }
 
-// quoteAll shows texts in a reason, each cut to a readable length.
+// quoteAll shows texts in a reason, the first of them, each cut to a readable length.
 func quoteAll(texts []string) string {
-	const longest = 200
-	quoted := make([]string, 0, len(texts))
-	for _, text := range texts {
+	const longest, most = 200, 20
+	quoted := make([]string, 0, most+1)
+	for i, text := range texts {
+		if i == most {
+			quoted = append(quoted, fmt.Sprintf("… (%d in all)", len(texts)))
+			break
+		}
 		if len(text) > longest {
 			text = text[:longest] + "…"
 		}

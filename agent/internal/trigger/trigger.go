@@ -249,17 +249,13 @@ func fires(outcome Outcome, reason string, t spinnaker.Trigger, event Event, dat
 // add sets members of a trigger, as plain JSON values; a nil value removes a member.
 func add(t spinnaker.Trigger, data map[string]any) error {
 	for key, value := range data {
-		if value == nil {
-			delete(t, key)
-			continue
-		}
-		if read, isRead := value.(asRead); isRead {
-			t[key] = spinnaker.Clone(read.value)
-			continue
-		}
-		plain, err := spinnaker.Plain(value)
+		plain, err := plainOf(value)
 		if err != nil {
 			return fmt.Errorf("the event's %s is not JSON: %w", key, err)
+		}
+		if plain == nil {
+			delete(t, key)
+			continue
 		}
 		t[key] = plain
 	}
@@ -268,6 +264,17 @@ func add(t spinnaker.Trigger, data map[string]any) error {
 
 // asRead is a value that was read from JSON, and so is plain already: a body may be large.
 type asRead struct{ value any }
+
+func plainOf(value any) (any, error) {
+	switch v := value.(type) {
+	case nil:
+		return nil, nil
+	case asRead:
+		return spinnaker.Clone(v.value), nil
+	default:
+		return spinnaker.Plain(value)
+	}
+}
 
 // artifactConstraint applies a trigger's expectedArtifactIds: at least one of the listed expected artifacts must be met
 // by an artifact of the event. Completeness is judged when the execution is launched.

@@ -177,6 +177,29 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// A body as deep as JSON may be is searched like any other.
+func TestDeepBody(t *testing.T) {
+	const depth = 9000 // encoding/json reads 10000
+	text := strings.Repeat(`{"a":[`, depth/2) + `"x"` + strings.Repeat(`]}`, depth/2)
+	var payload map[string]any
+	if err := spinnaker.Decode([]byte(text), &payload); err != nil {
+		t.Fatal(err)
+	}
+	event := Event{Type: Webhook, Source: "s", Payload: payload}
+	for pattern, fires := range map[string]bool{`a=\[x\]`: true, `a=\[y\]`: false} {
+		trigger := spinnaker.Trigger{"type": "webhook", "source": "s", "payloadConstraints": map[string]any{"a": pattern}}
+		v := NewArmed(spinnaker.Pipeline{}, trigger, "").Match(event, nil)
+		if (v.Outcome == Fires) != fires || len(v.Reason) > 1000 {
+			t.Errorf("%q: %v %.300s", pattern, v.Outcome, v.Reason)
+		}
+	}
+	// None of the values at any depth is text but one: the constraint does not hold, and nothing else happens.
+	trigger := spinnaker.Trigger{"type": "webhook", "source": "s", "payloadConstraints": map[string]any{"$..a": "x"}}
+	if v := NewArmed(spinnaker.Pipeline{}, trigger, "").Match(event, nil); v.Outcome != Ignored {
+		t.Errorf("%v %.300s", v.Outcome, v.Reason)
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	f.Add("sha1=9e9224e1fe730b87754d941cabe9da2f2724b16c", "s3cret", []byte(`{"ref":"refs/heads/main"}`))
 	f.Add("sha256=", "", []byte(nil))

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -50,7 +49,7 @@ func (t *template) artifacts(body map[string]any) (artifacts []spinnaker.Artifac
 	}()
 	variables := make(map[string]any, len(body))
 	for key, value := range body {
-		variables[key] = native(value)
+		variables[key] = spinnaker.Numbers(value)
 	}
 	out := &bounded{}
 	if err := t.parsed.Execute(out, exec.NewContext(variables)); err != nil {
@@ -60,34 +59,6 @@ func (t *template) artifacts(body map[string]any) (artifacts []spinnaker.Artifac
 		return nil, fmt.Errorf("template %s: wrote no JSON list of artifacts: %w", t.name, err)
 	}
 	return artifacts, nil
-}
-
-// native is a JSON value with numbers as templates can compare and print them.
-func native(value any) any {
-	switch v := value.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return int(n)
-		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v.String()
-	case []any:
-		list := make([]any, len(v))
-		for i, item := range v {
-			list[i] = native(item)
-		}
-		return list
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for key, item := range v {
-			object[key] = native(item)
-		}
-		return object
-	default:
-		return value
-	}
 }
 
 // bounded is a buffer that refuses to grow beyond maxRendered.

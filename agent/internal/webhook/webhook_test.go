@@ -176,6 +176,38 @@ func TestTemplateIsBounded(t *testing.T) {
 	}
 }
 
+// A signature is over the bytes as they came, also where they are not the text that their content means.
+func TestSignatureOverOddBytes(t *testing.T) {
+	raw := []byte("{\"ref\": \"refs/heads/m\xffin\", \"after\":\t1.0 , \"repository\": {\"name\": \"\\u0063art\", \"owner\": {\"name\": \"shop\"}}}")
+	request := Request{Kind: "git", Source: "github", Raw: raw, SignedIn: true, Header: http.Header{signature256: {trigger.Sign(secret, raw)}}}
+	if err := spinnaker.Decode(raw, &request.Payload); err != nil {
+		t.Fatal(err)
+	}
+	set, err := New(config.Webhooks{}, config.Pubsub{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, _, err := set.Event(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It is stored and read back before it is matched again.
+	stored, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read trigger.Event
+	if err := spinnaker.Decode(stored, &read); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []trigger.Event{event, read} {
+		git := spinnaker.Trigger{"type": "git", "source": "github", "project": "shop", "slug": "cart", "secret": secret}
+		if v := trigger.NewArmed(spinnaker.Pipeline{}, git, "").Match(e, nil); v.Outcome != trigger.Fires {
+			t.Errorf("%s", v.Reason)
+		}
+	}
+}
+
 // Whatever comes in makes an event, is dropped or is refused.
 func FuzzEvent(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txtar")
