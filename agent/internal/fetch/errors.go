@@ -175,12 +175,12 @@ func (c *client) advice(r request, e *Error) string {
 	switch {
 	case e.retryAfter > 0:
 		return fmt.Sprintf("It asks to be left alone for %s", e.retryAfter)
-	case e.Retryable:
+	case e.Retryable, c.account == "":
 		return ""
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
-		advice = "Check the account's credentials and what they may read"
+		advice = fmt.Sprintf("Check the credentials of artifact account %q and what they may read", c.account)
 	case e.Status == http.StatusNotFound:
-		advice = "Check the artifact's reference and version, and that the account may read it"
+		advice = fmt.Sprintf("Check the artifact's reference and version, and that artifact account %q may read it", c.account)
 	default:
 		return ""
 	}

@@ -194,13 +194,13 @@ func TestGitHubFailures(t *testing.T) {
 	}{
 		{name: "no such file", handler: private(), token: "right", path: "none",
 			want: `artifact github/file "chapter9/helm.tar.gz": GET HOST/repos/o/r/contents/none: 404 Not Found: Not Found. ` +
-				`The artifact has no version, so branch "master" was asked for. Check the artifact's reference and version, and that the account may read it`},
+				`The artifact has no version, so branch "master" was asked for. Check the artifact's reference and version, and that artifact account "gh" may read it`},
 		{name: "no such version", handler: private(), token: "right", path: "dir/f", version: "v9",
 			want: `artifact github/file "chapter9/helm.tar.gz": GET HOST/repos/o/r/contents/dir/f: 404 Not Found: Not Found. ` +
-				`Version "v9" was asked for. Check the artifact's reference and version, and that the account may read it`},
+				`Version "v9" was asked for. Check the artifact's reference and version, and that artifact account "gh" may read it`},
 		{name: "wrong token", handler: private(), token: "wrong", path: "dir/f",
 			want: `artifact github/file "chapter9/helm.tar.gz": GET HOST/repos/o/r/contents/dir/f: 401 Unauthorized: Bad credentials. ` +
-				`Check the account's credentials and what they may read`},
+				`Check the credentials of artifact account "gh" and what they may read`},
 		{name: "a directory", handler: private(), token: "right", path: "dir",
 			want: `artifact github/file "chapter9/helm.tar.gz": GET HOST/repos/o/r/contents/dir: it is a directory. Name a file in the artifact's reference`},
 		{name: "no download URL", handler: answer(`{"download_url": null}`), path: "f",
@@ -342,7 +342,7 @@ func TestRetries(t *testing.T) {
 		{name: "a server that stays down", status: 502, failures: 9, wantRequests: 3, retryable: true,
 			wantErr: `artifact http/file "values.yaml": GET HOST/: 502 Bad Gateway: down`},
 		{name: "not found is final", status: 404, failures: 9, wantRequests: 1,
-			wantErr: `artifact http/file "values.yaml": GET HOST/: 404 Not Found: down. Check the artifact's reference and version, and that the account may read it`},
+			wantErr: `artifact http/file "values.yaml": GET HOST/: 404 Not Found: down. Check the artifact's reference and version, and that artifact account "web" may read it`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

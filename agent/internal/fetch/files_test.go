@@ -60,7 +60,7 @@ func TestGitLabFiles(t *testing.T) {
 	file.Version = "v2"
 	_, err := read(t, set, file)
 	wantError(t, err, `artifact gitlab/file "values": GET `+strings.TrimPrefix(server.URL, "http://")+path+`: 404 Not Found: 404 File Not Found. `+
-		`Version "v2" was asked for. Check the artifact's reference and version, and that the account may read it`, false)
+		`Version "v2" was asked for. Check the artifact's reference and version, and that artifact account "gl" may read it`, false)
 }
 
 func TestBitbucketFiles(t *testing.T) {
@@ -130,7 +130,7 @@ func TestCredentialsStayAtTheBaseURL(t *testing.T) {
 	}
 	_, err := read(t, set, httpFile(other.URL+"/closed"))
 	wantError(t, err, `artifact http/file "values.yaml": GET `+strings.TrimPrefix(other.URL, "http://")+`/closed: 401 Unauthorized. `+
-		`Check the account's credentials and what they may read. The account's credentials were not sent: they are for `+
+		`Check the credentials of artifact account "web" and what they may read. The account's credentials were not sent: they are for `+
 		strings.TrimPrefix(home.URL, "http://")+` only`, false)
 }
 

@@ -36,8 +36,8 @@ func TestGCSObjects(t *testing.T) {
 		{name: "a generation", set: withKey, reference: "gs://b/dir/f.yaml#7", want: "seventh"},
 		{name: "with the machine's token", set: ofMachine, reference: "b/dir/f.yaml", want: "newest"},
 		{name: "anonymous", set: anonymous, reference: "gs://b/dir/f.yaml",
-			wantErr: "GET " + host + "/storage/v1/b/b/o/dir%2Ff.yaml: 401 Unauthorized. Check the account's credentials and what they may read"},
-		{name: "missing", set: withKey, reference: "gs://b/none", wantErr: "gs://b/none not found. Check the artifact's reference and version, and that the account may read it"},
+			wantErr: "GET " + host + "/storage/v1/b/b/o/dir%2Ff.yaml: 401 Unauthorized. Check the credentials of artifact account \"gcs\" and what they may read"},
+		{name: "missing", set: withKey, reference: "gs://b/none", wantErr: "gs://b/none not found. Check the artifact's reference and version, and that artifact account \"gcs\" may read it"},
 		{name: "no path", set: withKey, reference: "gs://b", wantErr: "GCS references must be of the format gs://<bucket>/<file-path>, got: gs://b"},
 		{name: "no generation", set: withKey, reference: "gs://b/f#x", wantErr: `generation "x" of the reference is not a number`},
 	} {

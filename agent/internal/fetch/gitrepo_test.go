@@ -143,7 +143,7 @@ func TestGitFailures(t *testing.T) {
 		{"no version", "/shop.git", "", "", "git " + host + `/shop.git: the repository has no branch or tag "master". Its default branch is "main": set the artifact's version`},
 		{"no such commit", "/shop.git", "0123456", "", "git " + host + "/shop.git: no branch or tag leads to a commit 0123456. Check the artifact's version"},
 		{"no such directory", "/shop.git", "main", "none", "git " + host + `/shop.git: the repository has no directory "none". Check the artifact's location`},
-		{"no such repository", "/none.git", "main", "", "GET " + host + "/none.git/info/refs: 404 Not Found. Check the artifact's reference and version, and that the account may read it"},
+		{"no such repository", "/none.git", "main", "", "GET " + host + "/none.git/info/refs: 404 Not Found. Check the artifact's reference and version, and that artifact account \"git\" may read it"},
 		{"a page", "/page.git", "main", "", "GET " + host + `/page.git/info/refs: the answer is "text/html; charset=utf-8", not that of a git server. Check the account's base URL or the artifact's reference`},
 		{"a link that leads away", "/bad/shop.git", "links", "", "git " + host + `/bad/shop.git at "links": symbolic link "away" leads out of the repository, to "../../etc/passwd"`},
 		{"a bomb", "/bad/shop.git", "bomb", "", "git " + host + `/bad/shop.git at "bomb": the repository has an object of 3145728 bytes, more than the limit of 1048576`},
@@ -155,7 +155,7 @@ func TestGitFailures(t *testing.T) {
 	}
 	t.Run("wrong password", func(t *testing.T) {
 		_, err := read(t, gitSet(t, config.GitRepo{BasicAuth: basic("u", "x")}), repository(server.URL+"/shop.git", "main", ""))
-		wantError(t, err, `artifact git/repo "shop": GET `+host+"/shop.git/info/refs: 401 Unauthorized. Check the account's credentials and what they may read", false)
+		wantError(t, err, `artifact git/repo "shop": GET `+host+"/shop.git/info/refs: 401 Unauthorized. Check the credentials of artifact account \"git\" and what they may read", false)
 	})
 	t.Run("a host that is not allowed", func(t *testing.T) {
 		account := account

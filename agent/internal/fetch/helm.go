@@ -66,8 +66,12 @@ func (h helmRepository) openAny(ctx context.Context, chart helm.Chart, places []
 // missing says what there is in place of the chart that was asked for.
 func (h helmRepository) missing(index *helm.Index, a spinnaker.Artifact, err error) error {
 	advice := fmt.Sprintf("%s has %d charts", place(h.indexURL()), len(index.Names()))
-	if versions := index.Versions(a.Name); len(versions) > 0 {
+	versions, skipped := index.Versions(a.Name)
+	if len(versions) > 0 {
 		advice = fmt.Sprintf("The newest version of chart %s at %s is %s", a.Name, place(h.indexURL()), versions[0].Version)
+	}
+	if len(skipped) > 0 {
+		advice += fmt.Sprintf(". %d of its entries cannot be read: %s", len(skipped), skipped[0])
 	}
 	return &Error{Problem: err.Error(), Advice: advice, Status: http.StatusNotFound, Err: err}
 }
@@ -104,9 +108,10 @@ func (h helmRepository) Versions(ctx context.Context, name string) ([]string, er
 	if _, err := index.Find(name, ""); err != nil {
 		return nil, h.missing(index, spinnaker.Artifact{Name: name}, err)
 	}
-	var versions []string
-	for _, chart := range index.Versions(name) {
-		versions = append(versions, chart.Version)
+	charts, _ := index.Versions(name)
+	versions := make([]string, len(charts))
+	for i, chart := range charts {
+		versions[i] = chart.Version
 	}
 	return versions, nil
 }

@@ -48,7 +48,7 @@ entries:
     - {version: 1.0.0, urls: ["HOST/charts/gone.tgz", "HOST/charts/files/second.tgz"]}
     - {version: 0.9.0, urls: ["oci://registry.example/shop"]}
     - {version: 0.8.0}
-  cart: [{version: 2.0.0, urls: [files/cart.tgz]}]
+  cart: [{version: 2.0.0, urls: [files/cart.tgz]}, {urls: [x]}]
 `)
 	set := helmSet(t, repository)
 	host := strings.TrimPrefix(repository, "http://")
@@ -60,6 +60,7 @@ entries:
 		{name: "shop", version: "0.9.0", wantErr: `chart shop 0.9.0: the index names a URL of scheme "oci". Charts in an image registry are artifacts of type helm/image`},
 		{name: "shop", version: "0.8.0", wantErr: "GET " + host + "/index.yaml: chart shop 0.8.0: the index names no url of it"},
 		{name: "shop", version: "7", wantErr: "Could not find correct entry with artifact version 7. The newest version of chart shop at " + host + "/index.yaml is 1.10.0"},
+		{name: "cart", version: "1.0.0", wantErr: "The newest version of chart cart at " + host + "/index.yaml is 2.0.0. 1 of its entries cannot be read: entries.cart[1]: line 10: version: is missing"},
 		{name: "none", wantErr: "Could not find correct entry with artifact name none. " + host + "/index.yaml has 2 charts"},
 		{name: "", wantErr: "Artifact name field should not be empty"},
 	} {

@@ -227,7 +227,7 @@ func (h *helmImages) failure(ctx context.Context, what string, err error) error 
 		Retryable: answer.Temporary() || code == http.StatusTooManyRequests}
 	switch code {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		failed.Advice = "Check the account's username and password, and what they may read"
+		failed.Advice = fmt.Sprintf("Check the credentials of artifact account %q and what they may read", h.account.Name)
 	case http.StatusNotFound:
 		failed.Advice = "Check the artifact's name and version"
 	}

@@ -102,7 +102,7 @@ func TestHelmImages(t *testing.T) {
 		}
 	}
 	_, err := read(t, helmImageSet(t, host, "wrong"), spinnaker.Artifact{Type: "helm/image", Name: "charts/shop", Version: "1.9.0", ArtifactAccount: "oci"})
-	wantError(t, err, `artifact helm/image "charts/shop": `+host+"/charts/shop:1.9.0: "+host+` answered 401 Unauthorized. Check the account's username and password, and what they may read`, false)
+	wantError(t, err, `artifact helm/image "charts/shop": `+host+"/charts/shop:1.9.0: "+host+` answered 401 Unauthorized. Check the credentials of artifact account "oci" and what they may read`, false)
 }
 
 func TestHelmImageListings(t *testing.T) {

@@ -40,7 +40,7 @@ func TestMavenFiles(t *testing.T) {
 		{reference: "com.acme:shop:[1.0,2)", want: "ten"},
 		{reference: "com.acme:shop:[1.0,1.2]", want: "two"},
 		{reference: "com.acme:shop:[5,)", wantErr: "GET " + host + "/m2/com/acme/shop/maven-metadata.xml: No versions matching constraint '[5,)' for 'com.acme:shop'"},
-		{reference: "com.acme:shop:9", wantErr: "GET " + host + "/m2/com/acme/shop/9/shop-9.jar: 404 Not Found: 404 File Not Found. Check the artifact's reference and version, and that the account may read it"},
+		{reference: "com.acme:shop:9", wantErr: "GET " + host + "/m2/com/acme/shop/9/shop-9.jar: 404 Not Found: 404 File Not Found. Check the artifact's reference and version, and that artifact account \"m2\" may read it"},
 		{reference: "com.acme:broken:RELEASE", wantErr: "GET " + host + "/m2/com/acme/broken/maven-metadata.xml: found <html>, expected <metadata>. Check the account's repositoryUrl"},
 		{reference: "com.acme:../../x:1", wantErr: `reference "com.acme:../../x:1" is not of the form group:artifact:version[:classifier]`},
 	} {

@@ -27,8 +27,9 @@ const maxBackoff = 8
 //
 // Source: spinnaker/spinnaker clouddriver/clouddriver-artifacts-s3 S3ArtifactCredentials.java.
 type s3Object struct {
-	client *s3.Client
-	limits Limits
+	account string
+	client  *s3.Client
+	limits  Limits
 }
 
 // newS3 takes credentials of the AWS environment (AWS_…, shared files, instance role) unless the account has keys.
@@ -45,6 +46,9 @@ func newS3(ctx context.Context, account config.S3, transport http.RoundTripper, 
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS environment: %w", err)
 	}
+	if loaded.Region == "" {
+		return nil, errors.New("found no region: set region (or apiRegion beside apiEndpoint), or AWS_REGION in the agent's environment")
+	}
 	client := s3.NewFromConfig(loaded, func(o *s3.Options) {
 		o.HTTPClient = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
@@ -56,7 +60,7 @@ func newS3(ctx context.Context, account config.S3, transport http.RoundTripper, 
 			o.BaseEndpoint = aws.String(account.APIEndpoint)
 		}
 	})
-	return &s3Object{client: client, limits: limits}, nil
+	return &s3Object{account: account.Name, client: client, limits: limits}, nil
 }
 
 func regionOf(account config.S3) string {
@@ -77,7 +81,7 @@ func (s *s3Object) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadClose
 	object, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		defer cancel()
-		return nil, s3Error(ctx, where, err)
+		return nil, s.failure(ctx, where, err)
 	}
 	body := &stream{ReadCloser: object.Body, cancel: cancel, from: where, left: s.limits.MaxBytes, limit: s.limits.MaxBytes,
 		failure: func(err error) error { return networkError(ctx, where, err) }}
@@ -89,8 +93,8 @@ func (s *s3Object) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadClose
 	return body, nil
 }
 
-// s3Error says what came back, without the SDK's request ids.
-func s3Error(ctx context.Context, where string, err error) error {
+// failure says what came back, without the SDK's request ids.
+func (s *s3Object) failure(ctx context.Context, where string, err error) error {
 	var api smithy.APIError
 	var answer *awshttp.ResponseError
 	if !errors.As(err, &answer) || answer.HTTPStatusCode() == 0 {
@@ -105,11 +109,11 @@ func s3Error(ctx context.Context, where string, err error) error {
 	switch code {
 	case http.StatusNotFound:
 		failed.Problem = where + " not found"
-		failed.Advice = "Check the artifact's reference and the account's region"
+		failed.Advice = fmt.Sprintf("Check the artifact's reference and the region of artifact account %q", s.account)
 	case http.StatusUnauthorized, http.StatusForbidden:
-		failed.Advice = "Check the account's credentials and what they may read"
+		failed.Advice = fmt.Sprintf("Check the credentials of artifact account %q and what they may read", s.account)
 	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusBadRequest:
-		failed.Advice = "Check the account's region"
+		failed.Advice = fmt.Sprintf("Check the region of artifact account %q", s.account)
 	}
 	return failed
 }

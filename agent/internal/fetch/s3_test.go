@@ -58,13 +58,13 @@ func TestS3Objects(t *testing.T) {
 	}{
 		{account: "s3", reference: "s3://b/dir/f.yaml", want: "body"},
 		{account: "s3", reference: "b/dir/f.yaml", want: "body"},
-		{account: "s3", reference: "s3://b/none", wantErr: "s3://b/none not found. Check the artifact's reference and the account's region"},
+		{account: "s3", reference: "s3://b/none", wantErr: "s3://b/none not found. Check the artifact's reference and the region of artifact account \"s3\""},
 		{account: "s3", reference: "s3://b", wantErr: "S3 references must be of the format s3://<bucket>/<file-path>, got: s3://b"},
 		{account: "s3", reference: "s3://b/large", wantErr: "s3://b/large: the file is larger than the limit of 1048576 bytes"},
 		{account: "s3", reference: "s3://busy/f", wantErr: "s3://busy/f: 503 Service Unavailable SlowDown", retryable: true},
-		{account: "s3", reference: "s3://moved/f", wantErr: "s3://moved/f: 301 Moved Permanently PermanentRedirect. Check the account's region"},
+		{account: "s3", reference: "s3://moved/f", wantErr: "s3://moved/f: 301 Moved Permanently PermanentRedirect. Check the region of artifact account \"s3\""},
 		{account: "s3", reference: "s3://half/f", wantErr: "s3://half/f: unexpected EOF", retryable: true},
-		{account: "stranger", reference: "s3://b/dir/f.yaml", wantErr: "s3://b/dir/f.yaml: 403 Forbidden AccessDenied. Check the account's credentials and what they may read"},
+		{account: "stranger", reference: "s3://b/dir/f.yaml", wantErr: "s3://b/dir/f.yaml: 403 Forbidden AccessDenied. Check the credentials of artifact account \"stranger\" and what they may read"},
 		{account: "guarded", reference: "s3://b/dir/f.yaml", wantErr: "s3://b/dir/f.yaml: its address 127.0.0.1 is not public. Set allowPrivateAddresses on the artifact account \"guarded\" if that is meant"},
 	} {
 		content, err := read(t, set, spinnaker.Artifact{Type: "s3/object", Name: "f", ArtifactAccount: test.account, Reference: test.reference})
@@ -73,5 +73,17 @@ func TestS3Objects(t *testing.T) {
 		} else if err != nil || content != test.want {
 			t.Errorf("%s: got %q, %v, want %q", test.reference, content, err, test.want)
 		}
+	}
+}
+
+func TestS3NeedsARegion(t *testing.T) {
+	t.Setenv("AWS_CONFIG_FILE", "/dev/null")
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} {
+		t.Setenv(name, "")
+	}
+	_, err := fetch.New(t.Context(), fetch.Options{Accounts: config.Artifacts{S3: accounts(config.S3{Name: "a"})}})
+	want := `s3 artifact account "a": found no region: set region (or apiRegion beside apiEndpoint), or AWS_REGION in the agent's environment`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -1,7 +1,9 @@
 package helm
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,14 +19,23 @@ import (
 // IndexFile is the name of the index below a repository's address.
 const IndexFile = "index.yaml"
 
-// Index is what a repository says of its charts.
+// maxOther bounds an index that is neither laid out as Helm writes it nor JSON, in bytes: such a one has to be taken apart
+// as a whole, which costs twenty times its size in memory.
+const maxOther = 4 << 20
+
+// Index is what a repository says of its charts. Large ones list ten thousands of versions: the versions of a chart are
+// read when they are asked for.
 //
 // Source of the format: helm/helm pkg/repo/index.go.
 type Index struct {
-	// Skipped says which entries could not be read, and why; the others are there all the same.
-	Skipped []string
+	charts map[string]section
+}
 
-	charts map[string][]Chart
+// section is the list of a chart's versions: its text and the number of its first line, or what the text stands for.
+type section struct {
+	text []byte
+	line int
+	node *yaml.Node
 }
 
 // Chart is one version of a chart.
@@ -41,8 +52,17 @@ type Chart struct {
 	URLs []string
 }
 
-// Parse reads an index. Entries that make no sense are skipped; a document that is no index is an error.
+// Parse reads an index, without the versions of its charts. A document that is no index is an error. The Index keeps data.
 func Parse(data []byte) (*Index, error) {
+	if sections, ok := split(data); ok {
+		return &Index{charts: sections}, nil
+	}
+	if sections, ok := fromJSON(data); ok {
+		return &Index{charts: sections}, nil
+	}
+	if len(data) > maxOther {
+		return nil, fmt.Errorf("the index has %d bytes and is neither laid out as Helm writes it nor JSON", len(data))
+	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return nil, fmt.Errorf("the index is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
@@ -53,40 +73,77 @@ func Parse(data []byte) (*Index, error) {
 	if err := document.Decode(&file); err != nil || file.Entries == nil {
 		return nil, errors.New("the index has no `entries`: it is not the index of a chart repository")
 	}
-	index := &Index{charts: map[string][]Chart{}}
-	for _, name := range slices.Sorted(maps.Keys(file.Entries)) {
-		node := file.Entries[name]
-		index.read(name, &node)
+	index := &Index{charts: map[string]section{}}
+	for name, node := range file.Entries {
+		index.charts[name] = section{node: &node}
 	}
 	return index, nil
 }
 
-// read takes the versions of one chart, newest first.
-func (i *Index) read(name string, node *yaml.Node) {
-	var versions []yaml.Node
-	if err := node.Decode(&versions); err != nil {
-		i.skip(name, fmt.Sprintf("line %d: found no list of versions", node.Line))
-		return
+func fromJSON(data []byte) (map[string]section, bool) {
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return nil, false
 	}
-	var charts []Chart
-	for at := range versions {
-		chart, err := readChart(name, &versions[at])
-		if err != nil {
-			i.skip(fmt.Sprintf("%s[%d]", name, at), err.Error())
-			continue
-		}
-		charts = append(charts, chart)
+	var file struct {
+		Entries map[string]json.RawMessage `json:"entries"`
 	}
-	if len(charts) == 0 {
-		return
+	if err := json.Unmarshal(data, &file); err != nil || file.Entries == nil {
+		return nil, false
 	}
-	slices.SortStableFunc(charts, func(a, b Chart) int { return -Compare(a.Version, b.Version) })
-	i.charts[name] = charts
+	sections := map[string]section{}
+	for name, text := range file.Entries {
+		sections[name] = section{text: text, line: 1}
+	}
+	return sections, true
 }
 
-func (i *Index) skip(entry, reason string) {
-	i.Skipped = append(i.Skipped, "entries."+entry+": "+reason)
+// Names are the charts' names, sorted. A chart may turn out to have no version that can be read.
+func (i *Index) Names() []string { return slices.Sorted(maps.Keys(i.charts)) }
+
+// Versions are the versions of a chart, newest first; none for a chart that is not there. What makes no sense is skipped:
+// skipped says which lines, and why.
+func (i *Index) Versions(name string) (versions []Chart, skipped []string) {
+	found, ok := i.charts[name]
+	if !ok {
+		return nil, nil
+	}
+	nodes, err := found.nodes()
+	if err != nil {
+		return nil, []string{fmt.Sprintf("entries.%s: %v", name, err)}
+	}
+	for at := range nodes {
+		chart, err := readChart(name, &nodes[at])
+		if err != nil {
+			skipped = append(skipped, fmt.Sprintf("entries.%s[%d]: line %d: %v", name, at, nodes[at].Line+found.offset(), err))
+			continue
+		}
+		versions = append(versions, chart)
+	}
+	slices.SortStableFunc(versions, func(a, b Chart) int { return Compare(b.Version, a.Version) })
+	return versions, skipped
 }
+
+// nodes takes the list of versions apart.
+func (s section) nodes() ([]yaml.Node, error) {
+	node := s.node
+	if node == nil {
+		node = &yaml.Node{}
+		if err := yaml.Unmarshal(s.text, node); err != nil {
+			return nil, fmt.Errorf("from line %d: %s", s.line, strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+		if node.IsZero() {
+			return nil, nil
+		}
+	}
+	var nodes []yaml.Node
+	if err := node.Decode(&nodes); err != nil {
+		return nil, fmt.Errorf("line %d: found no list of versions", node.Line+s.offset())
+	}
+	return nodes, nil
+}
+
+// offset is how many lines come before the section's text.
+func (s section) offset() int { return max(s.line-1, 0) }
 
 func readChart(name string, node *yaml.Node) (Chart, error) {
 	var entry struct {
@@ -97,10 +154,10 @@ func readChart(name string, node *yaml.Node) (Chart, error) {
 		URLs       []string  `yaml:"urls"`
 	}
 	if err := node.Decode(&entry); err != nil {
-		return Chart{}, fmt.Errorf("line %d: found no version of a chart", node.Line)
+		return Chart{}, errors.New("found no version of a chart")
 	}
 	if entry.Version == "" {
-		return Chart{}, fmt.Errorf("line %d: version: is missing", node.Line)
+		return Chart{}, errors.New("version: is missing")
 	}
 	chart := Chart{Name: name, Version: entry.Version, AppVersion: entry.AppVersion, URLs: entry.URLs,
 		Digest: strings.ToLower(strings.TrimPrefix(entry.Digest, "sha256:"))}
@@ -109,12 +166,6 @@ func readChart(name string, node *yaml.Node) (Chart, error) {
 	}
 	return chart, nil
 }
-
-// Names are the charts' names, sorted.
-func (i *Index) Names() []string { return slices.Sorted(maps.Keys(i.charts)) }
-
-// Versions are the versions of a chart, newest first; none for a chart that is not there.
-func (i *Index) Versions(name string) []Chart { return i.charts[name] }
 
 // MissingError is a chart that the index does not have, or not in the version asked for.
 type MissingError struct{ field, value string }
@@ -126,7 +177,7 @@ func (e *MissingError) Error() string {
 
 // Find looks a version of a chart up; the newest when version is blank. Its errors are *MissingError.
 func (i *Index) Find(name, version string) (Chart, error) {
-	charts := i.charts[name]
+	charts, _ := i.Versions(name)
 	if len(charts) == 0 {
 		return Chart{}, &MissingError{"name", name}
 	}
