@@ -28,7 +28,9 @@ func TestGuardedAPI(t *testing.T) {
 	agent := startAgent(t, t.TempDir(), map[string]any{"server": map[string]any{
 		"basePath": "/gate", "maxBody": 4096, "allowedOrigins": []string{"https://deck.example.com"},
 		"tokens": []map[string]any{token("dashboard", reader, "read"), token("ci", starter, "trigger"), token("admin", writer, "write")},
-	}, "webhooks": map[string]any{"sources": []map[string]any{{"source": "signed", "secret": "secret-of-the-source"}}}})
+	}, "webhooks": map[string]any{"sources": []map[string]any{{"source": "signed", "secret": "secret-of-the-source"}}},
+		"webhook": map[string]any{"preconfigured": []map[string]any{{"type": "openTicket", "label": "Open a ticket", "url": "https://tickets.example.com/",
+			"customHeaders": map[string]any{"Authorization": "hunter2-hunter2"}, "parameters": []map[string]any{{"name": "title"}}}}}})
 	replay(t, "guarded", agent.URL, map[string]string{"reader": reader, "starter": starter, "writer": writer})
 }
 
