@@ -72,8 +72,10 @@ func (s *Store) listen(ctx context.Context, config *pgx.ConnConfig) {
 		}
 		if connected {
 			failures = 0
+			s.log.Warn("the connection that listens for other agents was lost; work is still looked for regularly", "error", err)
+		} else {
+			s.log.Debug("listen for other agents", "error", err)
 		}
-		s.log.Warn("the connection that listens for other agents was lost; work is still looked for regularly", "error", err)
 		timer := time.NewTimer(min(firstReconnect<<min(failures, 10), lastReconnect))
 		select {
 		case <-ctx.Done():
