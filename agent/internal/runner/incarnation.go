@@ -47,39 +47,39 @@ func (r *Runner) renew(tx store.Tx) error {
 	return tx.Renew(incarnation)
 }
 
-// keepAlive renews this incarnation until ctx ends, frees what dead ones had claimed, and what this one has claimed and
-// nobody works on.
+// keepAlive renews this incarnation until ctx ends.
 func (r *Runner) keepAlive(ctx context.Context) {
+	defer r.stopLapse()
+	r.often(ctx, "tell the store that this agent is alive", r.sayAlive)
+}
+
+// takeOver frees what dead incarnations had claimed, and what this one has claimed and nobody works on, until ctx ends. It
+// does not hold up the renewing.
+func (r *Runner) takeOver(ctx context.Context) {
+	r.often(ctx, "take over from dead agents", func(ctx context.Context) error {
+		if err := r.bury(ctx); err != nil {
+			return err
+		}
+		return r.releaseOrphans(ctx)
+	})
+}
+
+// often does something as often as this incarnation is to be renewed, and takes no longer for it, until ctx ends.
+func (r *Runner) often(ctx context.Context, what string, do func(context.Context) error) {
 	ticker := time.NewTicker(r.Renew)
 	defer ticker.Stop()
-	defer r.stopLapse()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		for _, task := range []struct {
-			what string
-			do   func(context.Context) error
-		}{
-			{"tell the store that this agent is alive", r.sayAlive},
-			{"take over from dead agents", r.bury},
-			{"look for claims that nobody works on", r.releaseOrphans},
-		} {
-			if err := r.within(ctx, task.do); err != nil && ctx.Err() == nil {
-				r.Log.Error(task.what, "error", err)
-				break // the store is not well
-			}
+		limited, cancel := context.WithTimeout(ctx, r.Renew)
+		if err := do(limited); err != nil && ctx.Err() == nil {
+			r.Log.Error(what, "error", err)
 		}
+		cancel()
 	}
-}
-
-// within does what must not keep this incarnation from being renewed in time.
-func (r *Runner) within(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, r.Renew)
-	defer cancel()
-	return do(ctx)
 }
 
 // sayAlive renews this incarnation once. When it succeeds after it has failed, executions whose turns failed meanwhile get

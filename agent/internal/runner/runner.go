@@ -179,6 +179,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	alive, die := context.WithCancel(context.WithoutCancel(ctx))
 	var renewing sync.WaitGroup
 	renewing.Go(func() { r.keepAlive(alive) })
+	renewing.Go(func() { r.takeOver(alive) })
 
 	r.loop(ctx)
 

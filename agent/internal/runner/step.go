@@ -30,7 +30,7 @@ type step struct {
 	ex    *engine.Execution
 	stage *spinnaker.Stage
 	work  engine.Work
-	// until is when the step must have ended, unless it changes nothing outside.
+	// until is when a plugin's step must have ended, unless it changes nothing outside, and any must have begun.
 	until time.Time
 	// definition is set for a stage of the agent's own.
 	definition *stage.Definition
@@ -109,8 +109,6 @@ func (r *Runner) run(ctx context.Context, s *step) {
 	}
 	r.Log.Debug("step begins", s.attributes()...)
 	if s.definition != nil {
-		ctx, cancel := context.WithDeadlineCause(ctx, s.until, errLapsed)
-		defer cancel()
 		var err error
 		s.result, err = r.perform(ctx, s.definition, stage.Step{
 			Execution: s.ex, Stage: s.stage, Phase: s.work.Phase, Now: r.clock(), Expressions: r.Expressions,

@@ -12,8 +12,9 @@ import (
 const (
 	// channel is where replicas tell each other of work.
 	channel = "gennaker_due"
-	// quiet is the time between two notifications of a replica at least.
-	quiet = 100 * time.Millisecond
+	// quiet is the time between two notifications of a replica at least: replicas that all have too much to do must not
+	// wake each other all the time.
+	quiet = time.Second
 	// listenCheck is how often a silent connection is looked at, listenTimeout how long it has to answer.
 	listenCheck   = 30 * time.Second
 	listenTimeout = 5 * time.Second
