@@ -1,11 +1,15 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,6 +29,31 @@ func requestID(c *gin.Context) {
 	}
 	c.Set(requestIDHeader, id)
 	c.Header(requestIDHeader, id)
+}
+
+// addressed tells where a request comes from.
+func addressed(from func(context.Context, string) context.Context, behindProxy bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if from != nil {
+			c.Request = c.Request.WithContext(from(c.Request.Context(), remote(c.Request, behindProxy)))
+		}
+	}
+}
+
+// remote is the caller's address. Callers may write into X-Forwarded-For what they like, but for the last entry, which is
+// the proxy's own.
+func remote(r *http.Request, behindProxy bool) string {
+	if behindProxy {
+		given := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		if address, err := netip.ParseAddr(strings.TrimSpace(given[len(given)-1])); err == nil {
+			return address.String()
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 type requestMetrics struct{ seconds *prometheus.HistogramVec }

@@ -38,6 +38,10 @@ type Options struct {
 	// Unavailable says whether an error means that nothing can be kept or read just now; the caller gets a 503 then. nil is
 	// never.
 	Unavailable func(error) bool
+	// From says that a request comes from an address. What it returns is the request's context; nil leaves that alone.
+	From func(ctx context.Context, address string) context.Context
+	// BehindProxy says that every request comes through one proxy, which names the caller last in X-Forwarded-For.
+	BehindProxy bool
 	// Absent says which part of Spinnaker an unknown address belongs to that this server does not have, or "". It may be
 	// nil.
 	Absent func(path string) string
@@ -146,7 +150,7 @@ func handler(o Options) (http.Handler, error) {
 	router.HandleMethodNotAllowed = true
 	router.ContextWithFallback = true
 	metrics := newRequestMetrics(o.Metrics)
-	router.Use(requestID, logged(o.Log, metrics), compressed(), rendered(o.Log, o.Unavailable), recovered(o.Log), cors(o.AllowedOrigins),
+	router.Use(requestID, logged(o.Log, metrics), compressed(), rendered(o.Log, o.Unavailable), addressed(o.From, o.BehindProxy), recovered(o.Log), cors(o.AllowedOrigins),
 		sameSite, limited(o.MaxBody), authenticated(o.Authenticate))
 	router.NoRoute(noRoute(o.Absent))
 	router.NoMethod(func(c *gin.Context) {

@@ -452,3 +452,43 @@ func selfSigned(t *testing.T) (certificateFile, keyFile string, pool *x509.CertP
 	pool.AddCert(donor.Certificate())
 	return write("tls.crt", "CERTIFICATE", donor.Certificate().Raw), write("tls.key", "PRIVATE KEY", key), pool
 }
+
+func TestRemote(t *testing.T) {
+	const peer = "192.0.2.9:4711"
+	for _, test := range []struct {
+		name        string
+		behindProxy bool
+		forwarded   []string
+		want        string
+	}{
+		{"the peer", false, nil, "192.0.2.9"},
+		{"a caller may not choose", false, []string{"203.0.113.1"}, "192.0.2.9"},
+		{"the proxy's word", true, []string{"203.0.113.1"}, "203.0.113.1"},
+		{"what the caller put in front does not count", true, []string{"10.0.0.1, 203.0.113.1"}, "203.0.113.1"},
+		{"nor in a header of its own", true, []string{"10.0.0.1", "203.0.113.1"}, "203.0.113.1"},
+		{"IPv6", true, []string{"2001:db8::1"}, "2001:db8::1"},
+		{"a proxy that says nothing", true, nil, "192.0.2.9"},
+		{"nonsense", true, []string{"<script>"}, "192.0.2.9"},
+	} {
+		type key struct{}
+		o := options(&bytes.Buffer{}, routes{"GET /where": func(c *gin.Context) { c.String(http.StatusOK, "%v", context.Context(c).Value(key{})) }})
+		o.BehindProxy = test.behindProxy
+		o.From = func(ctx context.Context, address string) context.Context {
+			return context.WithValue(ctx, key{}, address)
+		}
+		routes, err := handler(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := httptest.NewRequest(http.MethodGet, "/where", nil)
+		request.RemoteAddr = peer
+		for _, value := range test.forwarded {
+			request.Header.Add("X-Forwarded-For", value)
+		}
+		recorder := httptest.NewRecorder()
+		routes.ServeHTTP(recorder, request)
+		if got := recorder.Body.String(); got != test.want {
+			t.Errorf("%s: found %q, want %q", test.name, got, test.want)
+		}
+	}
+}

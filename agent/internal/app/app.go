@@ -188,7 +188,8 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 func (a *agent) buildServer() (err error) {
 	options := server.Options{Listen: a.config.Server.Listen, BasePath: a.config.Server.BasePath, MaxBody: a.config.Server.MaxBody,
 		CertFile: a.config.Server.TLS.Cert, KeyFile: a.config.Server.TLS.Key, AllowedOrigins: a.config.Server.AllowedOrigins,
-		Ready: a.store.Ping, Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) }, Absent: gate.Absent, Metrics: a.metrics(), Log: a.log,
+		Ready: a.store.Ping, From: store.WithRemote, BehindProxy: a.config.Server.TLS.Proxy,
+		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) }, Absent: gate.Absent, Metrics: a.metrics(), Log: a.log,
 		Routes: []server.Routes{
 			&gate.API{Catalog: gateCatalog{a.catalog}, Executions: executions{a}, Expressions: expressions{executions{a}},
 				Logs: stageLogs{a.store}, PreconfiguredWebhooks: describeWebhooks(a.config.Webhook.Preconfigured),

@@ -236,6 +236,7 @@ type Tx interface {
 	TakeLease(name, incarnation string) (Lease, error)
 	ReleaseLease(name, incarnation string) error
 
+	// AddAudit adds a row. Without a remote it gets the one that Update's ctx has.
 	AddAudit(AuditRow) error
 
 	// DeleteAged deletes up to limit rows of a kind that were written before a time, the oldest first, and says how many.

@@ -112,7 +112,7 @@ func (s *Store) try(ctx context.Context, change func(store.Tx) error) (outcome, 
 		s.rollback(ctx, c)
 		return outcomeOf(c.failed), fmt.Errorf("begin: %w", err)
 	}
-	t := rows.NewTx(context.Background(), c, dialect, now, func() (int64, error) { return nextGeneration(c) })
+	t := rows.NewTx(context.WithoutCancel(ctx), c, dialect, now, func() (int64, error) { return nextGeneration(c) })
 	if err := s.run(ctx, c, t, change); err != nil {
 		if c.failed != nil {
 			return outcomeOf(c.failed), err

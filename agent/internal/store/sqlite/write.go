@@ -16,9 +16,10 @@ const slowUpdate = 500 * time.Millisecond
 // update is a function waiting for its turn in the writer's transaction. The function runs in its caller's goroutine, so
 // that a panic is the caller's, and the writer survives it.
 type update struct {
-	turn      chan turn  // the writer hands its transaction over
-	ran       chan error // the caller hands it back
-	committed chan error // the writer says how the commit went
+	ctx       context.Context // for its values; it interrupts nothing
+	turn      chan turn       // the writer hands its transaction over
+	ran       chan error      // the caller hands it back
+	committed chan error      // the writer says how the commit went
 }
 
 type turn struct {
@@ -31,7 +32,7 @@ func (s *Store) Update(ctx context.Context, change func(store.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	u := &update{turn: make(chan turn), ran: make(chan error), committed: make(chan error, 1)}
+	u := &update{ctx: context.WithoutCancel(ctx), turn: make(chan turn), ran: make(chan error), committed: make(chan error, 1)}
 	if err := s.enqueue(ctx, u); err != nil {
 		return fmt.Errorf("store %q: %w", s.path, err)
 	}
@@ -140,7 +141,7 @@ func (s *Store) admit(u *update) (*rows.Tx, error) {
 		u.turn <- turn{err: fmt.Errorf("begin: %w", err)}
 		return nil, err
 	}
-	t := rows.NewTx(context.Background(), s.writer, dialect, s.time(), s.nextGeneration)
+	t := rows.NewTx(u.ctx, s.writer, dialect, s.time(), s.nextGeneration)
 	began := s.now()
 	u.turn <- turn{tx: t}
 	failed := <-u.ran

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -9,7 +10,8 @@ import (
 
 func accessTests() map[string]func(*testing.T, store.Store) {
 	return map[string]func(*testing.T, store.Store){
-		"audit rows come newest first": testAudit,
+		"audit rows come newest first":                 testAudit,
+		"an audit row gets the address of the request": testAuditRemote,
 	}
 }
 
@@ -28,4 +30,19 @@ func testAudit(t *testing.T, s store.Store) {
 	same(t, "newest", get(1), want[:1])
 	update(t, s, func(tx store.Tx) error { return audit(tx, "now") })
 	same(t, "a row without a time gets one", get(1)[0].At.IsZero(), false)
+}
+
+func testAuditRemote(t *testing.T, s store.Store) {
+	for _, ctx := range []context.Context{t.Context(), store.WithRemote(t.Context(), "10.0.0.7")} {
+		for _, row := range []store.AuditRow{{Action: "given", Remote: "10.0.0.1"}, {Action: "not given"}} {
+			if err := s.Update(ctx, func(tx store.Tx) error { return tx.AddAudit(row) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var remotes []string
+	for _, row := range read(t, s, func(r store.Reader) ([]store.AuditRow, error) { return r.Audit(0) }) {
+		remotes = append(remotes, row.Remote)
+	}
+	same(t, "newest first", remotes, []string{"10.0.0.7", "10.0.0.1", "", "10.0.0.1"})
 }

@@ -19,6 +19,9 @@ func (r *Reader) Audit(limit int) ([]store.AuditRow, error) {
 
 // AddAudit implements store.Tx.
 func (t *Tx) AddAudit(row store.AuditRow) error {
+	if row.Remote == "" {
+		row.Remote = store.Remote(t.ctx)
+	}
 	err := t.queue(`INSERT INTO audit (at, "user", action, target, detail, remote) VALUES ($1, $2, $3, $4, $5, $6)`,
 		t.orNow(row.At), row.User, row.Action, row.Target, row.Detail, row.Remote)
 	if err != nil {
