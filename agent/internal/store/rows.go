@@ -29,7 +29,8 @@ type ExecutionQuery struct {
 	// OldestFirst turns the order by build time around.
 	OldestFirst   bool
 	Offset, Limit int
-	// Brief leaves out what may be large in stages: outputs, tasks and the context but for its `group`.
+	// Brief leaves out what may be large in stages, and in those of the executions in triggers: outputs, tasks and the
+	// context but for its `group`. It is not read either.
 	Brief bool
 }
 

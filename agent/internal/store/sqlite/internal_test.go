@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -338,5 +339,81 @@ func TestEveryTableIsCopiedOrLeftOut(t *testing.T) {
 		if !slices.Contains(copied, name) && !slices.Contains(leftOut, name) {
 			t.Errorf("table %q: have agent/internal/store/transfer copy it, or list it here as left out", name)
 		}
+	}
+}
+
+// allocated is how many bytes are allocated while something runs.
+func allocated(run func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// An execution of 200 stages and 20 MB of outputs, and one that it has started, are listed without reading those.
+func TestBriefListsReadNothingLarge(t *testing.T) {
+	s := openHere(t)
+	const stages, size = 200, 100_000
+	parent := &engine.Execution{Execution: &spinnaker.Execution{ID: "parent", Application: "shop", Name: "deploy", Status: spinnaker.Running,
+		Trigger: spinnaker.Trigger{"type": "manual"}}, Work: map[string]*engine.Work{}}
+	for i := range stages {
+		parent.Stages = append(parent.Stages, &spinnaker.Stage{ID: fmt.Sprint(i), RefID: fmt.Sprint(i), Type: "wait", Name: "Wait", Status: spinnaker.Succeeded,
+			Context: map[string]any{"group": "all", "large": strings.Repeat("c", size/10)},
+			Outputs: map[string]any{"manifest": strings.Repeat("m", size)}})
+	}
+	whole, err := spinnaker.Plain(parent.Execution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := &engine.Execution{Execution: &spinnaker.Execution{ID: "child", Application: "shop", Name: "test", Status: spinnaker.Running,
+		Trigger: spinnaker.Trigger{"type": "pipeline", "parentExecution": whole}}}
+	err = s.Update(t.Context(), func(tx store.Tx) error { return errors.Join(tx.SaveExecution(parent), tx.SaveExecution(child)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(brief bool) (found []*spinnaker.Execution) {
+		err := s.View(t.Context(), func(r store.Reader) (err error) {
+			found, err = r.Executions(store.ExecutionQuery{Application: "shop", Brief: brief})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	var shown []*spinnaker.Execution
+	const few = 4 << 20
+	if read := allocated(func() { shown = list(true) }); read > few {
+		t.Errorf("a brief list took %d bytes of memory, expected at most %d", read, few)
+	}
+	if read := allocated(func() { list(false) }); read < 2*stages*size {
+		t.Errorf("a whole list took only %d bytes of memory: the test measures nothing", read)
+	}
+	if len(shown) != 2 || len(shown[0].Stages)+len(shown[1].Stages) != stages {
+		t.Fatalf("found %d executions", len(shown))
+	}
+	for _, ex := range shown {
+		if ex.ID == "child" {
+			seen := ex.Trigger.Object("parentExecution")
+			if seen["id"] != "parent" || len(seen["stages"].([]any)) != stages {
+				t.Errorf("the child's parent is not shown: %v", seen["id"])
+			}
+		}
+	}
+	// Progress of the child reads its parent, and rewrites none of it.
+	rows := written(t, s, func(tx store.Tx) error {
+		ex, err := tx.Execution("child")
+		if err != nil {
+			return err
+		}
+		if got := fmt.Sprint(ex.Trigger.Object("parentExecution")); got != fmt.Sprint(whole) {
+			t.Error("the parent came back different")
+		}
+		ex.Status = spinnaker.Succeeded
+		return tx.SaveExecution(ex)
+	})
+	if rows != 1 {
+		t.Errorf("%d rows were written, expected 1", rows)
 	}
 }

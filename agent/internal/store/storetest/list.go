@@ -16,6 +16,7 @@ func listTests() map[string]func(*testing.T, store.Store) {
 		"a thousand executions come page by page":             testPages,
 		"stages come whole, in brief or not at all":           testDepths,
 		"the trigger is there when what is large is left out": testShallow,
+		"so is the execution in it, without what is large":    testShallowParent,
 	}
 }
 
@@ -122,4 +123,26 @@ func testShallow(t *testing.T, s store.Store) {
 		return r.Executions(store.ExecutionQuery{Brief: true})
 	})
 	same(t, "trigger", found[0].Trigger, rich(t, "ex").Trigger)
+}
+
+func testShallowParent(t *testing.T, s store.Store) {
+	parent := func(stage, before string) map[string]any {
+		var whole map[string]any
+		err := spinnaker.Decode([]byte(`{"id":"p","status":"RUNNING","stages":[`+stage+`],
+			"trigger":{"type":"pipeline","parentExecution":{"id":"pp","stages":[`+before+`]}}}`), &whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return whole
+	}
+	large := `{"id":"a","name":"A","context":{"group":"g","big":1.50},"outputs":{"big":1},"tasks":[{"id":"1"}]}`
+	small := `{"id":"a","name":"A","context":{"group":"g"},"outputs":{},"tasks":[]}`
+	ex := execution("ex", stage("s"))
+	ex.Trigger["parentExecution"] = parent(large, large)
+	save(t, s, ex)
+	found := read(t, s, func(r store.Reader) ([]*spinnaker.Execution, error) {
+		return r.Executions(store.ExecutionQuery{Brief: true})
+	})
+	same(t, "in brief", found[0].Trigger["parentExecution"], any(parent(small, small)))
+	same(t, "whole", load(t, s, "ex").Trigger["parentExecution"], any(parent(large, large)))
 }

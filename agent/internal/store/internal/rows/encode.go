@@ -62,6 +62,8 @@ func (p parts) read(name string, into any) error {
 // The names of the parts.
 const (
 	partTrigger = "trigger"
+	// partParent is the trigger's parentExecution.
+	partParent  = "parent"
 	partConfig  = "config"
 	partContext = "context"
 	partOutputs = "outputs"
@@ -86,7 +88,11 @@ func encode(ex *engine.Execution) (*executionRow, error) {
 	if err := row.parts.add(partConfig, launched, launched.size()); err != nil {
 		return nil, err
 	}
-	if err := row.parts.add(partTrigger, ex.Trigger, len(ex.Trigger)); err != nil {
+	trigger, parent := withoutParent(ex.Trigger)
+	if err := row.parts.add(partTrigger, trigger, len(trigger)); err != nil {
+		return nil, err
+	}
+	if err := row.parts.add(partParent, parent, len(parent)); err != nil {
 		return nil, err
 	}
 	head := *ex.Execution
@@ -178,6 +184,13 @@ func (row *executionRow) decodeShown(brief bool) (*spinnaker.Execution, error) {
 	}
 	if err := row.parts.read(partTrigger, &ex.Trigger); err != nil {
 		return nil, err
+	}
+	var parent map[string]any
+	if err := row.parts.read(partParent, &parent); err != nil {
+		return nil, err
+	}
+	if parent != nil {
+		ex.Trigger["parentExecution"] = parent
 	}
 	var order []string
 	if err := json.Unmarshal([]byte(row.order), &order); err != nil {

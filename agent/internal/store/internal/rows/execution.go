@@ -67,35 +67,39 @@ func scanExecution(rows Rows) (*executionRow, error) {
 	return row, err
 }
 
-// fill reads the stages of executions and the parts; brief leaves out those of the stages.
+// fill reads the stages of executions and the parts; brief leaves out what may be large.
 func (r *Reader) fill(executions map[string]*executionRow, brief bool) error {
 	ids := listOf(slices.Collect(maps.Keys(executions)))
-	if err := r.fillStages(executions, ids); err != nil {
+	if err := r.fillStages(executions, ids, brief); err != nil {
 		return err
 	}
 	query := "SELECT execution_id, stage_id, name, document FROM part WHERE " + r.dialect.among("execution_id", "$1")
 	if brief {
-		query += " AND stage_id = ''"
+		query += " AND stage_id = '' AND name <> '" + partParent + "'"
 	}
 	return r.fillParts(executions, ids, query)
 }
 
-func (r *Reader) fillStages(executions map[string]*executionRow, ids List) error {
+func (r *Reader) fillStages(executions map[string]*executionRow, ids List, brief bool) error {
+	state := "state"
+	if brief {
+		state = "NULL"
+	}
 	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
 		var execution, id string
-		var state []byte
+		var kept []byte
 		var due sql.NullInt64
 		row := &stageRow{parts: parts{}}
-		if err := rows.Scan(&execution, &id, &row.head, &row.work, &state, &row.phase, &due); err != nil {
+		if err := rows.Scan(&execution, &id, &row.head, &row.work, &kept, &row.phase, &due); err != nil {
 			return struct{}{}, err
 		}
-		row.state = string(state)
+		row.state = string(kept)
 		if due.Valid {
 			row.due = due.Int64
 		}
 		executions[execution].stages[id] = row
 		return struct{}{}, nil
-	}, "SELECT execution_id, id, head, work, state, phase, due_at FROM stage WHERE "+r.dialect.among("execution_id", "$1"), ids)
+	}, "SELECT execution_id, id, head, work, "+state+", phase, due_at FROM stage WHERE "+r.dialect.among("execution_id", "$1"), ids)
 	return err
 }
 
