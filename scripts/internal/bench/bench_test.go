@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,18 @@ func TestParseLine(t *testing.T) {
 			if diff := cmp.Diff(*want, got, cmp.AllowUnexported(result{})); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", line, diff)
 			}
+		}
+	}
+}
+
+func TestParseCPUTime(t *testing.T) {
+	const text = "4711 (a b) S 1 4711 4711 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 5 0 100 200 300"
+	if got, err := parseCPUTime("stat", text); err != nil || got != 3*time.Second {
+		t.Errorf("found %v, %v, want 3 s", got, err)
+	}
+	for _, broken := range []string{"", "4711 (x) S 1", strings.Replace(text, "250", "many", 1)} {
+		if got, err := parseCPUTime("stat", broken); err == nil {
+			t.Errorf("%q: found %v", broken, got)
 		}
 	}
 }

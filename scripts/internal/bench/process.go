@@ -67,6 +67,35 @@ func children(pid int) ([]int, error) {
 	return all, nil
 }
 
+// cpuTime is how long a process has used processors.
+func cpuTime(pid int) (time.Duration, error) {
+	file := fmt.Sprintf("/proc/%d/stat", pid)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	return parseCPUTime(file, string(text))
+}
+
+// parseCPUTime reads the times in user and kernel mode, members 14 and 15, in ticks. The name before them is in brackets.
+func parseCPUTime(file, text string) (time.Duration, error) {
+	const tick = 10 * time.Millisecond // Linux shows all programs this one
+	_, rest, _ := strings.Cut(text, ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("%s: found %q, expected the state of a process", file, text)
+	}
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * tick, nil
+}
+
 // memory is a process's name and its resident memory in MiB.
 func memory(pid int) (name string, resident float64, err error) {
 	file := fmt.Sprintf("/proc/%d/status", pid)

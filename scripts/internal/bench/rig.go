@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -91,6 +93,25 @@ func until(ctx context.Context, limit time.Duration, what string, look func() (b
 			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
 		}
 	}
+}
+
+// get returns the body of an answer.
+func get(ctx context.Context, address string) (body string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	const most = 64 << 20
+	text, err := io.ReadAll(io.LimitReader(response.Body, most))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s: %s", address, response.Status, text)
+	}
+	return string(text), err
 }
 
 // pause lets a time pass, as a part of a measure.
