@@ -78,7 +78,7 @@ func quay(body map[string]any) []spinnaker.Artifact {
 	}
 	var artifacts []spinnaker.Artifact
 	for _, item := range listAt(body, "updated_tags") {
-		if tag, _ := item.(string); tag != "" && len(artifacts) < maxFiles {
+		if tag, _ := item.(string); tag != "" && len(tag) <= longestName && len(artifacts) < maxFiles {
 			artifacts = append(artifacts, spinnaker.Artifact{Type: "docker/image", Name: name, Version: tag, Reference: name + ":" + tag,
 				Provenance: textAt(body, "homepage")})
 		}

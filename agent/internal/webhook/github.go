@@ -34,7 +34,7 @@ func github(body map[string]any, event string) (change trigger.Change, artifacts
 		contents := textAt(body, "repository.contents_url")
 		for _, file := range changedFiles(body) {
 			artifacts = append(artifacts, spinnaker.Artifact{Type: "github/file", Name: file, Version: change.Hash,
-				Reference: strings.ReplaceAll(contents, "{+path}", file)})
+				Reference: strings.Replace(contents, "{+path}", file, 1)})
 		}
 	}
 	return change, artifacts, ""
@@ -51,7 +51,7 @@ func changedFiles(body map[string]any) []string {
 		for _, member := range []string{"added", "modified"} {
 			for _, item := range listAt(commit, member) {
 				file, _ := item.(string)
-				if file != "" && !seen[file] && len(files) < maxFiles {
+				if file != "" && len(file) <= longestName && !seen[file] && len(files) < maxFiles {
 					seen[file] = true
 					files = append(files, file)
 				}

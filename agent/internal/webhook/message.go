@@ -54,7 +54,7 @@ func (s *Set) Message(r Request) (event trigger.Event, key string, err error) {
 func (s *Set) Subscriptions() []string { return slices.Sorted(maps.Keys(s.subscriptions)) }
 
 func googleMessage(body map[string]any) (payload map[string]any, attributes map[string][]string, err error) {
-	data, err := base64.StdEncoding.DecodeString(textAt(body, "message.data"))
+	data, err := base64.StdEncoding.DecodeString(bodyAt(body, "message.data"))
 	if err != nil {
 		return nil, nil, spinnaker.Invalid("message.data: found no base64 (%v)", err)
 	}
@@ -67,7 +67,7 @@ func snsMessage(body map[string]any) (payload map[string]any, attributes map[str
 		return nil, nil, spinnaker.Invalid("found a message of Type %q, expected Notification. "+
 			"Confirm the subscription by hand: open the SubscribeURL that Amazon SNS has sent", kind)
 	}
-	payload, err = payloadOf([]byte(textAt(body, "Message")), "Message")
+	payload, err = payloadOf([]byte(bodyAt(body, "Message")), "Message")
 	values := map[string]any{}
 	given, _ := body["MessageAttributes"].(map[string]any)
 	for name, attribute := range given {

@@ -25,19 +25,30 @@ func at(value any, path string) any {
 	return value
 }
 
+// longestName is how long a name, an address or a hash may be in bytes. A longer one is none: artifacts are made of them, many
+// of one, and a body must not make events that are much larger than it is.
+const longestName = 4 << 10
+
 // textAt is the text or number at the first of the paths where there is one.
 func textAt(value any, paths ...string) string {
 	for _, path := range paths {
-		switch v := at(value, path).(type) {
-		case string:
-			if v != "" {
-				return v
-			}
-		case json.Number:
-			return v.String()
+		if text := bodyAt(value, path); text != "" && len(text) <= longestName {
+			return text
 		}
 	}
 	return ""
+}
+
+// bodyAt is the text or number at a path, however long.
+func bodyAt(value any, path string) string {
+	switch v := at(value, path).(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	default:
+		return ""
+	}
 }
 
 // listAt is the list at a path.

@@ -208,6 +208,39 @@ func TestSignatureOverOddBytes(t *testing.T) {
 	}
 }
 
+// A body does not make an event that is much larger than it is.
+func TestArtifactsDoNotMultiply(t *testing.T) {
+	long := strings.Repeat("{+path}", 1<<17)
+	files := make([]any, 2*maxFiles)
+	for i := range files {
+		files[i] = fmt.Sprint(i, "/", strings.Repeat("x", 100))
+	}
+	files[0] = long
+	for host, body := range map[string]map[string]any{
+		"github": {"after": "5f", "repository": map[string]any{"contents_url": long, "name": "cart"}, "commits": []any{map[string]any{"added": files}}},
+		"gitlab": {"after": "5f", "project": map[string]any{"web_url": "https://gitlab.example/x", "path_with_namespace": long},
+			"commits": []any{map[string]any{"added": files}}},
+		"quay": {"repository": "cart", "docker_url": long, "updated_tags": files},
+	} {
+		set, err := New(config.Webhooks{}, config.Pubsub{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := Request{Kind: "git", Source: host, Raw: []byte("{}"), Payload: body, SignedIn: true}
+		if host == "quay" {
+			request.Kind = "webhook"
+		}
+		event, _, err := set.Event(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := json.Marshal(event.Artifacts)
+		if err != nil || len(made) > 2<<20 || len(event.Artifacts) > maxFiles {
+			t.Errorf("%s: %d artifacts of %d bytes, %v", host, len(event.Artifacts), len(made), err)
+		}
+	}
+}
+
 // Whatever comes in makes an event, is dropped or is refused.
 func FuzzEvent(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txtar")
