@@ -61,6 +61,9 @@ func (a *advance) restart(stage *spinnaker.Stage, event Event) {
 	if exception, ok := top.Context["exception"]; ok {
 		details["previousException"] = exception
 	}
+	if build, ok := top.Context["buildInfo"]; ok {
+		details["previousBuildInfo"] = build
+	}
 	child := top.Context[childKey]
 	reevaluate, _ := event.Values[ValueReevaluate].(bool)
 	a.reset(top, reevaluate)
