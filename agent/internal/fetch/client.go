@@ -127,12 +127,17 @@ func (c *client) read(ctx context.Context, r request, what string, limit int64) 
 		return nil, err
 	}
 	defer body.Close()
+	return readAll(body, r.method()+" "+place(r.url), what, limit)
+}
+
+// readAll reads up to limit bytes; more is an error that says from where, and calls it by what it is.
+func readAll(body io.Reader, from, what string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, &Error{Problem: fmt.Sprintf("%s %s: %s is over %d bytes", r.method(), place(r.url), what, limit), Status: http.StatusRequestEntityTooLarge}
+		return nil, &Error{Problem: fmt.Sprintf("%s: %s is over %d bytes", from, what, limit), Status: http.StatusRequestEntityTooLarge}
 	}
 	return data, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,11 +75,11 @@ func asApp(id string, key *rsa.PrivateKey) credentials {
 	}
 }
 
-// credentials sign requests with the token of the installation that is meant. Requests whose path names no repository
-// go without, as the download URLs of GitHub do, which carry a token of their own.
+// credentials sign requests to the app's own GitHub with the token of the installation that is meant. Requests whose
+// path names no repository go without, as the download URLs of GitHub do, which carry a token of their own.
 func (g *gitHubApp) credentials(ctx context.Context, r *http.Request) error {
 	owner, repository, ok := repositoryOf(r.URL.Path)
-	if !ok && g.config.InstallationID == "" {
+	if !sameOrigin(r.URL, g.base) || !ok && g.config.InstallationID == "" {
 		return nil
 	}
 	token, err := g.token(ctx, owner, repository)
@@ -153,8 +154,11 @@ func (g *gitHubApp) ask(ctx context.Context, r request, into any) error {
 func repositoryOf(path string) (owner, repository string, ok bool) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	at := slices.Index(parts, "repos")
-	if at < 0 || len(parts) < at+3 || parts[at+1] == "" || parts[at+2] == "" {
+	if at < 0 || len(parts) < at+3 || !gitHubName.MatchString(parts[at+1]) || !gitHubName.MatchString(parts[at+2]) {
 		return "", "", false
 	}
 	return parts[at+1], parts[at+2], true
 }
+
+// gitHubName is the name of an owner or a repository. None is a step up or down in a path.
+var gitHubName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)

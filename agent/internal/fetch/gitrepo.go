@@ -82,13 +82,22 @@ func gitCredentials(account config.GitRepo) credentials {
 	}
 }
 
-// gitCredentials signs requests to https://HOST/OWNER/REPOSITORY.git/… with a token for that repository.
+// gitCredentials signs requests to https://HOST/OWNER/REPOSITORY.git/… with a token for that repository, at the app's own
+// GitHub.
 func (g *gitHubApp) gitCredentials(ctx context.Context, r *http.Request) error {
+	host := g.base.Host
+	if host == publicGitHub().Host {
+		host = "github.com"
+	}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) < 2 {
+	if len(parts) < 2 || !strings.EqualFold(r.URL.Host, host) {
 		return nil
 	}
-	token, err := g.token(ctx, parts[0], strings.TrimSuffix(parts[1], ".git"))
+	owner, repository := parts[0], strings.TrimSuffix(parts[1], ".git")
+	if !gitHubName.MatchString(owner) || !gitHubName.MatchString(repository) {
+		return nil
+	}
+	token, err := g.token(ctx, owner, repository)
 	if err == nil {
 		r.SetBasicAuth("x-access-token", token)
 	}
@@ -254,7 +263,7 @@ func (g *gitOverHTTP) Advertised(ctx context.Context) (*packp.AdvRefs, error) {
 		return nil, err
 	}
 	defer body.Close()
-	text, err := io.ReadAll(io.LimitReader(body, maxAdvertised))
+	text, err := readAll(body, "GET "+place(target), "its list of branches and tags", maxAdvertised)
 	if err != nil {
 		return nil, err
 	}

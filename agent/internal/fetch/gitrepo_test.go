@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,6 +180,34 @@ func TestGitFailures(t *testing.T) {
 	} {
 		_, err := read(t, gitSet(t, account), repository(reference, "main", ""))
 		wantError(t, err, `artifact git/repo "shop": `+want, false)
+	}
+}
+
+// The app's token goes to the app's own GitHub only, whatever host the artifact names.
+func TestGitWithAGitHubApp(t *testing.T) {
+	git, _, _ := shop(t)
+	git.Username, git.Password = "x-access-token", "installation-token"
+	app := &fetchtest.GitHubApp{ID: "17", Key: &privateKey(t).PublicKey, Installations: map[string]int64{"acme": 42}, Token: "installation-token",
+		Next: http.StripPrefix("/acme", git)}
+	server := serve(t, app)
+	var leaked atomic.Bool
+	stranger := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			leaked.Store(true)
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	set := gitSet(t, config.GitRepo{GitHubApp: &config.GitHubApp{AppID: "17", APIBaseURL: server.URL,
+		PrivateKeyPath: writeFile(t, "key.pem", fetchtest.PrivateKey(privateKey(t)))}})
+	archive, err := read(t, set, repository(server.URL+"/acme/shop.git", "main", "base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"base/ 775": "", "base/kustomization.yaml 664": "base"}, unpack(t, archive)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := read(t, set, repository(stranger.URL+"/acme/shop.git", "main", "base")); err == nil || leaked.Load() {
+		t.Errorf("another host got the token: %v, %v", leaked.Load(), err)
 	}
 }
 

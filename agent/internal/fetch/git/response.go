@@ -34,7 +34,7 @@ func DecodeResponse(request *packp.UploadPackRequest, body io.ReadCloser) (io.Re
 func spoken(err error) error {
 	var line *pktline.ErrorLine
 	if errors.As(err, &line) {
-		return fmt.Errorf("the server says: %s", line.Text)
+		return fmt.Errorf("the server says: %s", oneLine(line.Text))
 	}
 	return fmt.Errorf("the server's answer makes no sense: %w", err)
 }

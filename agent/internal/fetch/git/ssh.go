@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -200,7 +201,18 @@ func (s *said) Write(p []byte) (int, error) {
 func (s *said) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.Join(strings.Fields(strings.ToValidUTF8(string(s.bytes), "")), " ")
+	return oneLine(string(s.bytes))
+}
+
+// oneLine is a server's text fit for an error: short, without what moves a cursor.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text[:min(len(text), maxSaid)], ""))
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // EncodeRequest writes a request as upload-pack reads it.
