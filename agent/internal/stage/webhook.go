@@ -130,9 +130,11 @@ func (w webhooks) run(ctx context.Context, c Context) engine.Result {
 		result = call.cancelFirst(call.create(ctx))
 	}
 	result.Context = map[string]any{webhookKey: call.shown}
-	if state, err := json.Marshal(call.state); err == nil {
-		result.State = state
+	state, err := json.Marshal(call.state)
+	if err != nil {
+		return failed("keep the state of the webhook: %v", err)
 	}
+	result.State = state
 	result.Tasks = call.tasks(result.Status)
 	return result
 }
