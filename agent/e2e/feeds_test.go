@@ -39,7 +39,7 @@ func TestTagsStartPipelines(t *testing.T) {
 		{"name": "hub", "address": images.URL, "cacheIntervalSeconds": 1}}}}
 	folder := t.TempDir()
 	agent := startAgent(t, folder, configuration)
-	saveTagged(t, agent.URL)
+	save(t, agent.URL, map[string]any{"type": "docker", "enabled": true, "account": "hub", "repository": "team/cart", "tag": `\d+\.\d+`})
 	// The look after one that is over has begun after the pipeline was saved, and the third list says that it is over.
 	const looks = 3
 	waitFor(t, "looks at the repository", func() bool { return lists.Load() >= looks })
@@ -57,6 +57,34 @@ func TestTagsStartPipelines(t *testing.T) {
 	wantTags(t, agent.URL, map[string]string{"1.0": first, "1.1": second})
 }
 
+// A new version of a chart starts a pipeline.
+func TestChartsStartPipelines(t *testing.T) {
+	var index atomic.Value
+	index.Store("entries: {cart: [{version: 1.0.0, digest: aa, urls: [a.tgz]}]}")
+	var looks atomic.Int64
+	charts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.WriteString(w, index.Load().(string)); err == nil {
+			looks.Add(1)
+		}
+	}))
+	t.Cleanup(charts.Close)
+	agent := startAgent(t, t.TempDir(), map[string]any{"artifacts": map[string]any{"helm": map[string]any{"accounts": []map[string]any{
+		{"name": "charts", "repository": charts.URL, "pollInterval": "100ms", "allowPrivateAddresses": true}}}}})
+	save(t, agent.URL, map[string]any{"type": "helm", "enabled": true, "account": "charts", "version": "~1.0"})
+	waitFor(t, "looks at the index", func() bool { return looks.Load() >= 2 })
+	index.Store("entries: {cart: [{version: 1.0.0, digest: aa, urls: [a.tgz]}, {version: 1.0.1, digest: bb, urls: [b.tgz]}]}")
+	var executions []spinnaker.Execution
+	waitFor(t, "an execution", func() bool {
+		if err := connected(t, agent.URL).Get(t.Context(), "/applications/shop/executions/search?size=100", &executions); err != nil {
+			t.Fatal(err)
+		}
+		return len(executions) > 0
+	})
+	if got := executions[0].Trigger; len(executions) != 1 || got.Text("artifactName") != "cart" || got.Text("version") != "1.0.1" || got.Text("digest") != "bb" {
+		t.Errorf("%d executions, the first by %v", len(executions), got)
+	}
+}
+
 // waitFor waits until something is so.
 func waitFor(t *testing.T, what string, so func() bool) {
 	t.Helper()
@@ -69,12 +97,11 @@ func waitFor(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// saveTagged saves a pipeline that tags such as 1.0 start.
-func saveTagged(t *testing.T, url string) {
+// save saves a pipeline with a trigger.
+func save(t *testing.T, url string, trigger map[string]any) {
 	t.Helper()
-	err := connected(t, url).SavePipeline(t.Context(), map[string]any{"application": "shop", "name": "deploy",
-		"stages":   []map[string]any{{"refId": "1", "type": "wait", "name": "wait", "waitTime": 0}},
-		"triggers": []map[string]any{{"type": "docker", "enabled": true, "account": "hub", "repository": "team/cart", "tag": `\d+\.\d+`}}})
+	err := connected(t, url).SavePipeline(t.Context(), map[string]any{"application": "shop", "name": "deploy", "triggers": []any{trigger},
+		"stages": []map[string]any{{"refId": "1", "type": "wait", "name": "wait", "waitTime": 0}}})
 	if err != nil {
 		t.Fatal(err)
 	}

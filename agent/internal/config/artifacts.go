@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Artifacts are the accounts that artifacts are fetched with (Clouddriver's artifacts). Names are unique for each
@@ -109,7 +110,12 @@ type Helm struct {
 	Reach     `yaml:",inline"`
 	// Repository is the URL under which index.yaml is.
 	Repository string `yaml:"repository"`
+	// PollInterval is the time between two looks at the index for triggers.
+	PollInterval Duration `yaml:"pollInterval"`
 }
+
+// DefaultChartInterval is the time between two looks at a chart repository.
+const DefaultChartInterval = time.Minute
 
 // HelmOCI is an account for helm/image: charts in an image registry.
 type HelmOCI struct {

@@ -131,8 +131,9 @@ type Reader interface {
 	// orders nothing). Longest waiting first.
 	DueCandidates(now time.Time, limit int) ([]Candidate, error)
 
-	// JobStates returns what the poller remembers of a master's jobs: state by full job name.
-	JobStates(master string) (map[string][]byte, error)
+	// JobStates returns what is remembered of the things of a source: of a master's jobs by their full names, of what a feed
+	// looks at.
+	JobStates(source string) (map[string][]byte, error)
 	// Lease returns a lease that somebody holds.
 	Lease(name string) (Lease, error)
 	// ClaimsOf returns the claims that an incarnation holds.
@@ -221,8 +222,8 @@ type Tx interface {
 	// AddStart remembers that a start key was used and by which execution. A used key is ErrExists.
 	AddStart(key, executionID string) error
 
-	// PutJobStates replaces what the poller remembers of the jobs named; nil forgets a job.
-	PutJobStates(master string, states map[string][]byte) error
+	// PutJobStates replaces what is remembered of the things named; nil forgets one.
+	PutJobStates(source string, states map[string][]byte) error
 
 	// Renew inserts or renews an incarnation's row: RenewedAt becomes Now, the rest stays what it was at first.
 	Renew(Incarnation) error
