@@ -62,7 +62,7 @@ func TestGood(t *testing.T) {
 		t.Errorf("password is %q, want the environment variable's value", got)
 	}
 	hub, aws := c.DockerRegistry.Accounts[0].Watched, c.ECR.Accounts[0].Watched
-	if !hub.TrackDigests || hub.Interval() != time.Minute || hub.Timeout() != 20*time.Second || aws.Interval() != 30*time.Second || aws.Timeout() != time.Minute {
+	if !hub.TrackDigests || hub.Interval() != time.Minute || hub.Timeout() != 15*time.Second || aws.Interval() != 30*time.Second || aws.Timeout() != 20*time.Second {
 		t.Errorf("registries are looked at as %+v and %+v", hub, aws)
 	}
 	if master.Backfill != "all" {

@@ -16,7 +16,8 @@ type Watched struct {
 	HelmOCIRepositories []string `yaml:"helmOciRepositories"`
 	// TrackDigests makes a tag that moves to another image an event.
 	TrackDigests bool `yaml:"trackDigests"`
-	// CacheIntervalSeconds is the time between two looks, ClientTimeoutMillis bounds the look at one repository.
+	// CacheIntervalSeconds is the time between two looks, ClientTimeoutMillis bounds the look at one repository. As long as it
+	// is the shorter one, a repository that hangs delays no other.
 	CacheIntervalSeconds int `yaml:"cacheIntervalSeconds"`
 	ClientTimeoutMillis  int `yaml:"clientTimeoutMillis"`
 }
@@ -28,7 +29,7 @@ func (w Watched) Interval() time.Duration {
 
 // Timeout bounds the look at one repository.
 func (w Watched) Timeout() time.Duration {
-	return cmp.Or(time.Duration(w.ClientTimeoutMillis)*time.Millisecond, time.Minute)
+	return cmp.Or(time.Duration(w.ClientTimeoutMillis)*time.Millisecond, 20*time.Second)
 }
 
 // validateWatched checks how registries are looked at. A trigger names an account of either kind, so their names differ.

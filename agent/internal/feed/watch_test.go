@@ -158,6 +158,27 @@ func TestABrokenItemIsAskedMoreRarely(t *testing.T) {
 	}
 }
 
+func TestCyclesKeepTheirRhythm(t *testing.T) {
+	r := newRig(t, "a")
+	w := r.process("one")
+	r.cycle(w)
+	w.Account.Interval = 30 * time.Second
+	for _, c := range []struct {
+		took time.Duration
+		more bool
+		want time.Duration
+	}{{0, false, 30 * time.Second}, {20 * time.Second, false, 10 * time.Second}, {time.Minute, false, 3 * time.Second}, {0, true, 3 * time.Second}} {
+		if got := w.next(c.took, c.more, 0, nil); got != c.want {
+			t.Errorf("after a cycle of %v (more: %v) the next one comes after %v, want %v", c.took, c.more, got, c.want)
+		}
+	}
+	for failures := 1; failures < 20; failures++ {
+		if got := w.next(0, false, failures, errors.New("broken")); got < 24*time.Second || got > 6*time.Minute {
+			t.Errorf("after %d failures the next cycle comes after %v", failures, got)
+		}
+	}
+}
+
 func TestABusyAccountIsLeftAlone(t *testing.T) {
 	items := strings.Split("a b c d e f g h i j k l", " ")
 	r := newRig(t, items...)
