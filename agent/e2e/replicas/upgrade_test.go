@@ -71,11 +71,16 @@ func buildCommit(t *testing.T, commit string) (program string) {
 	if err != nil {
 		t.Fatalf("find the project: %v", err)
 	}
+	root := strings.TrimSpace(string(top))
+	const driver = "agent/internal/store/postgres" // without it that commit cannot work on PostgreSQL
+	if err := exec.CommandContext(t.Context(), "git", "-C", root, "cat-file", "-e", commit+":"+driver).Run(); err != nil {
+		t.Skipf("set UPGRADE_FROM to a commit that has %s: %s has not, or the clone is shallow", driver, commit)
+	}
 	source := t.TempDir()
-	archive := exec.CommandContext(t.Context(), "git", "-C", strings.TrimSpace(string(top)), "archive", "--format=tar", commit)
+	archive := exec.CommandContext(t.Context(), "git", "-C", root, "archive", "--format=tar", commit)
 	unpack := exec.CommandContext(t.Context(), "tar", "-x", "-C", source)
 	if err := pipe(archive, unpack); err != nil {
-		t.Fatalf("commit %s: %v: a shallow clone has none of the commits before (git fetch --unshallow)", commit, err)
+		t.Fatalf("unpack commit %s: %v", commit, err)
 	}
 	program = filepath.Join(source, "gennaker-before")
 	compile := exec.CommandContext(t.Context(), "go", "build", "-C", source, "-o", program, "./agent/cmd/gennaker")

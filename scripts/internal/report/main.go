@@ -2,7 +2,7 @@
 // failed, and ends with the tests that were skipped and the line "N passed, N failed, N skipped".
 //
 // Only tests that need something a machine may lack for good reason may skip: a real Jenkins (JENKINS_URL), the spin CLI
-// (SPIN_BIN) or a JVM. Any other skipped test counts as failed.
+// (SPIN_BIN), a JVM, or the history of the project (UPGRADE_FROM). Any other skipped test counts as failed.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 )
 
 // excuse is what the message of a test that may skip holds.
-var excuse = regexp.MustCompile(`JENKINS_URL|SPIN_BIN|JVM|Java`)
+var excuse = regexp.MustCompile(`JENKINS_URL|SPIN_BIN|JVM|Java|UPGRADE_FROM`)
 
 // role is what the message of a test holds that is no test but a process which other tests start.
 var role = regexp.MustCompile(`only started by`)
