@@ -200,6 +200,9 @@ var stringMembers = []member{
 		return s.withRegex(args[0], func(re *javaregex.Regexp) (any, error) { return boolean(re.Match(target.(string))) })
 	}},
 	{"replaceAll(String,String)", func(s *state, target any, args []any) (any, error) {
+		if args[1] == nil { // which is looked at only where something is found
+			return s.withRegex(args[0], func(re *javaregex.Regexp) (any, error) { return unlessFound(re, target.(string)) })
+		}
 		return s.replaceRegex(target, args, (*javaregex.Regexp).ReplaceAll)
 	}},
 	{"replaceFirst(String,String)", func(s *state, target any, args []any) (any, error) {

@@ -83,6 +83,15 @@ func (s *state) replaceRegex(target any, args []any, replace func(re *javaregex.
 	})
 }
 
+// unlessFound is the text if the pattern is nowhere in it.
+func unlessFound(re *javaregex.Regexp, text string) (any, error) {
+	found, err := re.Find(text)
+	if found {
+		err = errors.New("the replacement is null")
+	}
+	return text, err
+}
+
 func (s *state) split(text string, pattern any, limit int) (any, error) {
 	return s.withRegex(pattern, func(re *javaregex.Regexp) (any, error) {
 		parts, err := re.Split(text, limit)

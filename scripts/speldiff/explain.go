@@ -98,7 +98,9 @@ var explanations = []explanation{
 		return d.has("LocalDate).of(", "LocalDateTime).of(") && d.gave("METHOD_NOT_FOUND")
 	}},
 	{"Java: the class of an array of lists or maps is an implementation's", func(d difference) bool { return implementation.MatchString(d.Type) }},
-	{"here: nothing changes a value", func(d difference) bool { return d.has(mutators...) && d.gave("METHOD_NOT_FOUND", "EL1004E") }},
+	{"here: nothing changes a value", func(d difference) bool {
+		return d.has(mutators...) && d.gave("METHOD_NOT_FOUND", "EL1004E") || d.gave("Map has no method replace(")
+	}},
 	{"here: java.util.Date has the Gregorian calendar before 1582 too", func(d difference) bool {
 		return d.has("util.Date", "SimpleDateFormat") && farPast.MatchString(d.input)
 	}},
@@ -138,7 +140,7 @@ func explain(d difference) string {
 var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$`)
-	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
+	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
 	noOperand      = regexp.MustCompile(`\(\s*\)`)
 	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
 	dottedIndex    = regexp.MustCompile(`\.\s*\[`)
