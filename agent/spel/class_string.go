@@ -142,7 +142,10 @@ var stringMembers = []member{
 	{"startsWith(String,int)", on(func(s string, args []any) (any, error) {
 		prefix, err := str(args[0])
 		from := int(args[1].(int32))
-		if err != nil || from < 0 || from > utf16Len(s) {
+		if from < 0 { // which Java looks at first
+			return false, nil
+		}
+		if err != nil || from > utf16Len(s) {
 			return false, err
 		}
 		return strings.HasPrefix(substring(s, from, utf16Len(s)), prefix), nil

@@ -237,7 +237,10 @@ var chronoUnitMembers = []member{
 	{"isDurationEstimated()", get(func(u chronoUnit) any { return u >= days })},
 	{"isSupportedBy(Temporal)", on(func(u chronoUnit, args []any) (any, error) {
 		v, ok := args[0].(temporal)
-		return ok && u.supports(v) == nil, nil
+		if !ok {
+			return nil, errors.New("the argument is null")
+		}
+		return u.supports(v) == nil, nil
 	})},
 	{"between(Temporal,Temporal)", on(func(u chronoUnit, args []any) (any, error) {
 		from, ok := args[0].(temporal)

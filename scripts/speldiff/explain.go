@@ -73,7 +73,7 @@ var explanations = []explanation{
 		if strings.Contains(fmt.Sprint(d.Summary), "SpelNodeImpl") || d.threw("NullPointerException") && d.gave("OOD") {
 			return true
 		}
-		if d.Phase == "parse" && d.gave("OOD") && noOperand.MatchString(d.input) { // which 6.2 notices at once
+		if d.gave("OOD", "EL1044E") && noOperand.MatchString(d.input) { // which 6.2 notices at once
 			return true
 		}
 		return d.gave("MISSING_SELECTION", "OOD", "EL1044E", "EL1071E") && d.threw("OOD", "EL1044E", "MORE_INPUT", "UNEXPECTED_DATA_AFTER_DOT",
@@ -97,7 +97,9 @@ var explanations = []explanation{
 	{"here: no java.time.Month", func(d difference) bool {
 		return d.has("LocalDate).of(", "LocalDateTime).of(") && d.gave("METHOD_NOT_FOUND")
 	}},
-	{"Java: the class of an array of lists or maps is an implementation's", func(d difference) bool { return implementation.MatchString(d.Type) }},
+	{"Java: the class of an array of lists or maps is an implementation's", func(d difference) bool {
+		return implementation.MatchString(d.Type + d.Types["v"])
+	}},
 	{"here: nothing changes a value", func(d difference) bool {
 		return d.has(mutators...) && d.gave("METHOD_NOT_FOUND", "EL1004E") || d.gave("Map has no method replace(")
 	}},
