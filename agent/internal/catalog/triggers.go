@@ -138,7 +138,7 @@ func newIndex(r store.Reader, generation int64, earlier *index) (*index, error) 
 		return nil, err
 	}
 	ix := &index{generation, make(map[string]versioned, len(versions)), map[trigger.Key][]trigger.Armed{}, map[trigger.Key][]trigger.Armed{}}
-	read := map[string]versioned{}
+	var read map[string]versioned
 	if earlier != nil {
 		read = earlier.pipelines
 	} else if read, err = readAll(r, versions); err != nil {
