@@ -1,3 +1,5 @@
+//go:build sim
+
 package runner_test
 
 import (
@@ -37,7 +39,8 @@ var (
 
 // TestWorlds plays random worlds on a virtual clock: pipelines that run each other and wait for each other, users, agents
 // that die at any call of the store, wake-ups that get lost, what users ask for coming twice. Whatever happens, every
-// execution is accounted for at any time, and in the end all is as a naive model says that knows of none of it.
+// execution is accounted for at any time, and in the end all is as a naive model says that knows of none of it. It takes
+// minutes under the race detector, and is run by `make sim`.
 func TestWorlds(t *testing.T) {
 	if *simSeed != 0 {
 		playWorld(t, *simSeed, new(tally))
