@@ -27,7 +27,7 @@ type Server struct {
 	plugin Plugin
 	stages map[string]Stage
 	dial   wire.HostDialer
-	calls  gate
+	calls  wire.Gate
 
 	mu   sync.Mutex
 	host stagev1.HostClient
@@ -194,7 +194,7 @@ func (s *Server) Cancel(ctx context.Context, in *stagev1.RunRequest) (*stagev1.R
 // Shutdown implements the Stage service: it returns when the running calls have ended, and refuses new ones.
 func (s *Server) Shutdown(ctx context.Context, _ *stagev1.ShutdownRequest) (*stagev1.ShutdownResponse, error) {
 	select {
-	case <-s.calls.close():
+	case <-s.calls.Close():
 		return &stagev1.ShutdownResponse{}, nil
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
@@ -238,10 +238,10 @@ func (s *Server) enter(stageType string) (stage Stage, leave func(), err error) 
 		return nil, nil, status.Errorf(codes.NotFound, "plugin %q has no stage type %q, only %s",
 			s.plugin.Name, stageType, strings.Join(s.types(), ", "))
 	}
-	if !s.calls.enter() {
+	if !s.calls.Enter() {
 		return nil, nil, status.Errorf(codes.Unavailable, "plugin %q is shutting down", s.plugin.Name)
 	}
-	return stage, s.calls.leave, nil
+	return stage, s.calls.Leave, nil
 }
 
 func (s *Server) types() []string {

@@ -85,8 +85,13 @@ func (s *service) Run(ctx context.Context, in *stagev1.RunRequest) (*stagev1.Run
 	return &stagev1.RunResponse{Message: strings.Repeat("x", size)}, err
 }
 
+// Shutdown does not wait for running calls: its answer overtakes theirs.
 func (s *service) Shutdown(ctx context.Context, _ *stagev1.ShutdownRequest) (*stagev1.ShutdownResponse, error) {
-	return &stagev1.ShutdownResponse{}, nil
+	if s.host == nil {
+		return &stagev1.ShutdownResponse{}, nil
+	}
+	_, err := s.host.ResolveImage(ctx, &stagev1.ResolveImageRequest{Reference: "shutdown"})
+	return &stagev1.ShutdownResponse{}, err
 }
 
 // runAgent starts a plugin with a child, prints their process ids and socket directory, and waits to be killed.

@@ -8,6 +8,8 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
 )
@@ -22,6 +24,7 @@ type Process struct {
 	runner *processRunner
 	output *output
 	hosts  sync.WaitGroup
+	calls  *Gate
 }
 
 // ServeHost serves the agent's Host service to this plugin until the process ends, and returns the id for Configure,
@@ -47,15 +50,25 @@ func (p *Process) Exited() <-chan struct{} { return p.runner.exited }
 // ExitReason says how the process ended, for example "signal: killed"; only after Exited.
 func (p *Process) ExitReason() string { return p.runner.reason }
 
-// Stop asks the plugin to finish its running calls, waits for that until ctx ends, and ends the process and all that it
-// started. The error says that the plugin did not finish by itself.
+// Stop asks the plugin to finish its running calls, waits for that and for their answers until ctx ends, and ends the
+// process and all that it started. The error says that the plugin did not finish by itself.
 func (p *Process) Stop(ctx context.Context) error {
 	_, err := p.Stage.Shutdown(ctx, &stagev1.ShutdownRequest{})
+	answered := p.calls.Close()
+	if err == nil {
+		// The answer to Shutdown may overtake those of the calls that it waited for.
+		select {
+		case <-answered:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("plugin did not finish its running calls: %w", err)
 		p.runner.killGroup()
 	}
 	p.close()
+	<-answered
 	return err
 }
 
@@ -86,5 +99,21 @@ func (agentSide) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error {
 }
 
 func (agentSide) GRPCClient(_ context.Context, broker *goplugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
-	return &Process{Stage: stagev1.NewStageClient(conn), broker: broker}, nil
+	stage := &gatedConn{ClientConnInterface: conn}
+	return &Process{Stage: stagev1.NewStageClient(stage), broker: broker, calls: &stage.calls}, nil
+}
+
+// gatedConn knows which calls are running. The stage contract has no streams.
+type gatedConn struct {
+	grpc.ClientConnInterface
+	calls Gate
+}
+
+// Invoke implements grpc.ClientConnInterface. It refuses when the process is being stopped.
+func (c *gatedConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if !c.calls.Enter() {
+		return status.Error(codes.Unavailable, "the plugin is being stopped")
+	}
+	defer c.calls.Leave()
+	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }

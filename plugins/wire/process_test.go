@@ -275,6 +275,76 @@ func TestKillAndStopEndTheWholeGroup(t *testing.T) {
 	}
 }
 
+// slowImages answers for "slow" when it is told to.
+type slowImages struct {
+	stagev1.UnimplementedHostServer
+	asked  chan string
+	answer chan struct{}
+}
+
+func (s slowImages) ResolveImage(_ context.Context, in *stagev1.ResolveImageRequest) (*stagev1.ResolveImageResponse, error) {
+	s.asked <- in.GetReference()
+	if in.GetReference() == "slow" {
+		<-s.answer
+	}
+	return &stagev1.ResolveImageResponse{Digest: "sha256:" + in.GetReference()}, nil
+}
+
+func TestStopWaitsForTheAnswersOfRunningCalls(t *testing.T) {
+	process, _ := start(t, "serve")
+	images := slowImages{asked: make(chan string, 2), answer: make(chan struct{})}
+	if _, err := process.Stage.Configure(t.Context(), &stagev1.ConfigureRequest{HostService: process.ServeHost(images)}); err != nil {
+		t.Fatal(err)
+	}
+	answered, stopped := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := process.Stage.Run(context.Background(), &stagev1.RunRequest{Type: "host", Name: "slow"})
+		answered <- err
+	}()
+	<-images.asked
+	go func() { stopped <- process.Stop(context.Background()) }()
+	if got := <-images.asked; got != "shutdown" {
+		t.Fatalf("asked for %q", got)
+	}
+	// New calls are refused as soon as the answer to Shutdown is there.
+	eventually(t, "no call is let in", func() bool {
+		_, err := process.Stage.GetInfo(t.Context(), &stagev1.GetInfoRequest{})
+		return status.Code(err) == codes.Unavailable
+	})
+	close(images.answer)
+	if err := <-answered; err != nil {
+		t.Errorf("the call was cut: %v", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+func TestStopDoesNotWaitForever(t *testing.T) {
+	process, _ := start(t, "serve")
+	images := slowImages{asked: make(chan string, 2), answer: make(chan struct{})}
+	if _, err := process.Stage.Configure(t.Context(), &stagev1.ConfigureRequest{HostService: process.ServeHost(images)}); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := process.Stage.Run(context.Background(), &stagev1.RunRequest{Type: "host", Name: "slow"})
+		answered <- err
+	}()
+	<-images.asked
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- process.Stop(ctx) }()
+	if err := <-answered; err == nil {
+		t.Error("the call was answered")
+	}
+	close(images.answer)
+	if err := <-stopped; err == nil {
+		t.Error("no error")
+	}
+}
+
 func TestPluginAndItsChildrenEndWhenTheAgentIsKilled(t *testing.T) {
 	sockets := socketDir(t)
 	agent := exec.Command(os.Args[0])

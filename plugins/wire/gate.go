@@ -1,16 +1,17 @@
-package sdk
+package wire
 
 import "sync"
 
-// gate counts running calls and lets none in once it is closed.
-type gate struct {
+// Gate counts running calls and lets none in once it is closed. The zero value is open.
+type Gate struct {
 	mu      sync.Mutex
 	running int
 	closed  bool
 	empty   chan struct{}
 }
 
-func (g *gate) enter() bool {
+// Enter reports whether a call may begin; it then has to Leave.
+func (g *Gate) Enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -20,7 +21,8 @@ func (g *gate) enter() bool {
 	return true
 }
 
-func (g *gate) leave() {
+// Leave ends a call that was let in.
+func (g *Gate) Leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.running--
@@ -29,8 +31,8 @@ func (g *gate) leave() {
 	}
 }
 
-// close returns a channel that is closed when the last running call has left. It may be called again.
-func (g *gate) close() <-chan struct{} {
+// Close returns a channel that is closed when the last running call has left. It may be called again.
+func (g *Gate) Close() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
