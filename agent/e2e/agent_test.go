@@ -54,7 +54,7 @@ type Agent struct {
 
 // startAgent runs the agent in a folder until the test ends. The configuration is completed with a free port of the
 // loopback interface and a store in the folder. The test fails if the agent does not end in good order.
-func startAgent(t *testing.T, folder string, config map[string]any, env ...string) *Agent {
+func startAgent(t testing.TB, folder string, config map[string]any, env ...string) *Agent {
 	t.Helper()
 	file := filepath.Join(folder, "gennaker.yaml")
 	if err := os.WriteFile(file, completed(t, config), 0o600); err != nil {
@@ -98,7 +98,7 @@ func startAgent(t *testing.T, folder string, config map[string]any, env ...strin
 }
 
 // completed is a configuration with what every agent of a test has, as YAML.
-func completed(t *testing.T, config map[string]any) []byte {
+func completed(t testing.TB, config map[string]any) []byte {
 	t.Helper()
 	whole := map[string]any{"store": map[string]any{"path": "gennaker.db"}, "log": map[string]any{"format": "text"}}
 	for key, value := range config {
@@ -118,7 +118,7 @@ func completed(t *testing.T, config map[string]any) []byte {
 }
 
 // stop asks the agent to end, and fails the test when it does not, or not in good order.
-func (a *Agent) stop(t *testing.T) {
+func (a *Agent) stop(t testing.TB) {
 	if a.killed {
 		return
 	}
@@ -143,7 +143,7 @@ func (a *Agent) stop(t *testing.T) {
 }
 
 // kill ends the agent as a crash would.
-func (a *Agent) kill(t *testing.T) {
+func (a *Agent) kill(t testing.TB) {
 	t.Helper()
 	if err := a.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func TestChartsStartPipelines(t *testing.T) {
 }
 
 // waitFor waits until something is so.
-func waitFor(t *testing.T, what string, so func() bool) {
+func waitFor(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(feedWait)
 	for !so() {
@@ -107,7 +107,7 @@ func save(t *testing.T, url string, trigger map[string]any) {
 	}
 }
 
-func connected(t *testing.T, url string) *client.Client {
+func connected(t testing.TB, url string) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Options{URL: url})
 	if err != nil {

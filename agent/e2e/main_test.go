@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/gennaker/gennaker/agent/internal/store/postgres/postgrestest"
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// database is the PostgreSQL of the tests. What it calls durable is on the disk.
+var database = postgrestest.Cluster{Settings: []string{"fsync=on", "full_page_writes=on", "shared_buffers=256MB"}}
+
 // run builds the programs that the tests start, once for all of them.
-func run(m *testing.M) int {
+func run(m *testing.M) (status int) {
 	folder, err := os.MkdirTemp("", "gennaker-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -21,5 +26,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	status = m.Run()
+	if err := database.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
 }

@@ -33,6 +33,7 @@ func measures() []measure {
 		{"stored", manyExecutions},
 		{"bake", bakeAgainstHelm},
 		{"feeds", quietCycles},
+		{"webhooks", webhookIntake},
 		{"parts", parts},
 	}
 }
