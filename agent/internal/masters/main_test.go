@@ -74,6 +74,8 @@ type rig struct {
 	broken map[int64]error
 	// incarnation holds the lease; backfill is the policy of the master.
 	incarnation, backfill string
+	// before is called before every look, while its lease is held.
+	before func()
 	// woken counts the calls of Accepted.
 	woken int
 
@@ -117,16 +119,43 @@ func (r *rig) restart() {
 // begin makes masters over the store as a new process would.
 func (r *rig) begin(configured ...config.Master) {
 	r.t.Helper()
-	var err error
-	r.masters, err = New(Options{Masters: configured, Store: r.store, Incarnation: r.incarnation,
-		Jobs:   func(context.Context, string) ([]string, error) { return r.jobs, nil },
+	r.masters = r.process(r.incarnation, configured...)
+	r.watcher = r.masters.newWatcher(r.masters.byName["ci"])
+}
+
+// process makes the masters of an agent.
+func (r *rig) process(incarnation string, configured ...config.Master) *Masters {
+	r.t.Helper()
+	m, err := New(Options{Masters: configured, Store: r.store, Incarnation: incarnation,
+		Jobs: func(context.Context, string) ([]string, error) {
+			if r.before != nil {
+				r.before()
+			}
+			return r.jobs, nil
+		},
 		Accept: r.accept, PassOver: r.passOver, Accepted: func() { r.woken++ },
 		Log: slog.New(slog.NewTextHandler(r.log, nil))})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(r.masters.Close)
-	r.watcher = r.masters.newWatcher(r.masters.byName["ci"])
+	r.t.Cleanup(m.Close)
+	return m
+}
+
+// another is the watcher of a further agent beside the rig's.
+func (r *rig) another(incarnation string) *watcher {
+	r.t.Helper()
+	r.update(func(tx store.Tx) error { return tx.Renew(store.Incarnation{ID: incarnation}) })
+	m := r.process(incarnation, configured("ci", r.jenkins))
+	return m.newWatcher(m.byName["ci"])
+}
+
+// lookBy has an agent's watcher look once; it must succeed.
+func (r *rig) lookBy(w *watcher) {
+	r.t.Helper()
+	if err := w.cycle(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // intake is a stored event of the rig.
@@ -200,9 +229,7 @@ func (r *rig) want(want ...string) {
 // cycle looks at the master once; it must succeed.
 func (r *rig) cycle() {
 	r.t.Helper()
-	if err := r.watcher.cycle(r.t.Context()); err != nil {
-		r.t.Fatal(err)
-	}
+	r.lookBy(r.watcher)
 }
 
 func (r *rig) update(change func(store.Tx) error) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/jenkins"
@@ -27,11 +28,13 @@ func (m *Masters) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// watcher polls one master.
+// watcher polls one master while its process holds the master's lease.
 type watcher struct {
 	*Masters
 	master *master
 	poller *poll.Poller
+	lease  *lease.Lease
+	// states are those of the jobs, as they are stored.
 	states map[string]poll.JobState
 	// told are the problems of the last cycle, so that each is logged once.
 	told map[string]bool
@@ -39,11 +42,13 @@ type watcher struct {
 
 func (m *Masters) newWatcher(found *master) *watcher {
 	return &watcher{Masters: m, master: found, told: map[string]bool{},
+		lease:  lease.New(m.Store, "master/"+found.Name, m.Incarnation, m.Log),
 		poller: poll.New(poll.Options{Client: found.client, Backfill: poll.Backfill(found.Backfill), Log: m.Log})}
 }
 
 func (m *Masters) watch(ctx context.Context, found *master) error {
 	w := m.newWatcher(found)
+	defer w.lease.Release(ctx)
 	interval := found.PollInterval.Or(config.DefaultPollInterval)
 	wait, failures := poll.Phase(found.Name, interval), 0
 	for {
@@ -66,6 +71,9 @@ func (m *Masters) watch(ctx context.Context, found *master) error {
 			failures = 0
 		}
 		wait = next(interval, time.Since(began), failures, err)
+		if err == nil && !w.lease.Held() {
+			wait = poll.Jitter(min(interval, lease.Retry), rand.Float64())
+		}
 	}
 }
 
@@ -78,13 +86,21 @@ func next(interval, took time.Duration, failures int, err error) time.Duration {
 	return poll.Jitter(poll.Delay(interval, failures, err), rand.Float64())
 }
 
-// cycle looks at the master once and stores what it found.
+// cycle looks at the master once and stores what it found, unless another process has the master.
 func (w *watcher) cycle(ctx context.Context) error {
-	if w.states == nil {
-		if err := w.load(ctx); err != nil {
-			return err
-		}
+	if held, err := w.lease.Hold(ctx, w.load); err != nil || !held {
+		w.states = nil
+		return err
 	}
+	err := w.look(ctx)
+	if w.lease.Lost(err) {
+		return nil
+	}
+	return err
+}
+
+// look looks at all jobs that triggers name.
+func (w *watcher) look(ctx context.Context) error {
 	jobs, err := w.Jobs(ctx, w.master.Name)
 	if err != nil {
 		return fmt.Errorf("find the jobs that triggers name: %w", err)
@@ -102,15 +118,11 @@ func (w *watcher) cycle(ctx context.Context) error {
 	return err
 }
 
-// load reads what earlier cycles knew.
-func (w *watcher) load(ctx context.Context) error {
-	var rows map[string][]byte
-	err := w.Store.View(ctx, func(r store.Reader) (err error) {
-		rows, err = r.JobStates(w.master.Name)
-		return err
-	})
+// load reads what the process that had the master before knew.
+func (w *watcher) load(r store.Reader) error {
+	rows, err := r.JobStates(w.master.Name)
 	if err != nil {
-		return fmt.Errorf("read the state of the jobs: %w", err)
+		return fmt.Errorf("read the states of the jobs: %w", err)
 	}
 	states := make(map[string]poll.JobState, len(rows))
 	for name, row := range rows {
@@ -135,8 +147,8 @@ func (w *watcher) record(ctx context.Context, result poll.Result) error {
 		rows[name] = row
 	}
 	err := w.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := tx.TakeLease("master/"+w.master.Name, w.Incarnation); err != nil {
-			return fmt.Errorf("take the lease on master %q: %w", w.master.Name, err)
+		if err := w.lease.Fence(tx); err != nil {
+			return err
 		}
 		for _, event := range result.PassedOver {
 			if err := w.PassOver(tx, eventOf(event), event.Key(), passedOver(event)); err != nil {
