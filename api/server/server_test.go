@@ -346,7 +346,7 @@ func TestGracefulStop(t *testing.T) {
 // untilRefused waits until nobody listens at an address.
 func untilRefused(t *testing.T, address string) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for {

@@ -25,8 +25,8 @@ import (
 
 const (
 	// startTimeout is how long an agent may take until it serves, stopTimeout until it has ended.
-	startTimeout = 30 * time.Second
-	stopTimeout  = 30 * time.Second
+	startTimeout = 2 * time.Minute
+	stopTimeout  = 2 * time.Minute
 )
 
 // worldKey is where a script's world is among its values.

@@ -81,7 +81,7 @@ func startHost(t testing.TB, config pluginhost.Config) *host {
 	t.Cleanup(h.stop)
 	select {
 	case <-h.Ready():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the plugins are not ready")
 	}
 	return h
@@ -136,7 +136,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for !condition() {
 		select {
 		case <-tick.C:
