@@ -50,7 +50,7 @@ func (r *rig) atRate(ctx context.Context) ([]time.Duration, error) {
 	for i := range runs {
 		running.Go(func() {
 			began := time.Now()
-			failed[i] = r.runOnce(ctx)
+			failed[i] = r.runOnce(ctx, time.Millisecond)
 			took[i] = time.Since(began) / stages
 		})
 		<-ticker.C
@@ -59,8 +59,8 @@ func (r *rig) atRate(ctx context.Context) ([]time.Duration, error) {
 	return took, errors.Join(failed...)
 }
 
-// runOnce starts an execution and asks for it until it has ended.
-func (r *rig) runOnce(ctx context.Context) error {
+// runOnce starts an execution and asks for it, with pauses, until it has ended.
+func (r *rig) runOnce(ctx context.Context, between time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, runTime)
 	defer cancel()
 	id, err := r.agent.Client.Start(ctx, application, "waits", spinnaker.Trigger{})
@@ -74,6 +74,9 @@ func (r *rig) runOnce(ctx context.Context) error {
 		}
 		if execution.Status.Complete() {
 			return nil
+		}
+		if err := pause(ctx, between); err != nil {
+			return err
 		}
 	}
 }

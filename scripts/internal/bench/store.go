@@ -102,7 +102,7 @@ type cost struct {
 	cpu                time.Duration
 }
 
-// rate runs executions, so many at once.
+// rate runs executions, so many at once. However many these are, the agent is asked for their state about once a millisecond.
 func (r *rig) rate(ctx context.Context, count, atOnce int) (cost, error) {
 	commits, err := r.metric(ctx, "gennaker_store_commits_total")
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *rig) rate(ctx context.Context, count, atOnce int) (cost, error) {
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for range count {
-		group.Go(func() error { return r.runOnce(running) })
+		group.Go(func() error { return r.runOnce(running, time.Duration(atOnce)*time.Millisecond) })
 	}
 	if err := group.Wait(); err != nil {
 		return cost{}, err
