@@ -22,7 +22,7 @@ const hang = 3 * time.Minute
 
 // agent is one replica, running or not.
 type agent struct {
-	t      *testing.T
+	t      testing.TB
 	name   string
 	folder string
 	url    string
@@ -35,7 +35,7 @@ type agent struct {
 }
 
 // newAgent configures an agent on a database. It does not run yet.
-func newAgent(t *testing.T, name, database string, lease time.Duration) *agent {
+func newAgent(t testing.TB, name, database string, lease time.Duration) *agent {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -146,7 +146,7 @@ func (a *agent) log() string {
 }
 
 // await waits for a condition; the bound only catches hangs.
-func await(t *testing.T, what string, condition func(context.Context) bool) {
+func await(t testing.TB, what string, condition func(context.Context) bool) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(t.Context()), hang)
 	defer stop()

@@ -70,6 +70,24 @@ func bakeAgainstHelm(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// throughputOnPostgres is throughput's measure with an agent on PostgreSQL that syncs each commit.
+func throughputOnPostgres(ctx context.Context) ([]row, error) {
+	results, err := goBench(ctx, "./agent/e2e/replicas", "^BenchmarkThroughput$", fmt.Sprint(together, "x"))
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, r := range results {
+		_, several, _ := strings.Cut(r.name, "/")
+		name := "three waits of 0 through the API on PostgreSQL, " + several
+		commits, raw := r.metrics["commits/execution"], r.metrics["raw-commits/s"]
+		rows = append(rows,
+			numbers(name+": commits for each", commits, "", commitLimit, " at most"),
+			numbers(name, r.metrics["executions/s"], "/s", raw/commits, fmt.Sprintf(" by %.0f raw commits/s (promised: above 0.600)", raw)))
+	}
+	return rows, nil
+}
+
 func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
 // parts are the benchmarks of single packages, in short.

@@ -29,6 +29,7 @@ func measures() []measure {
 		{"process", processFigures},
 		{"engine", engineOverhead},
 		{"throughput", throughput},
+		{"postgres", throughputOnPostgres},
 		{"waiting", waitingExecutions},
 		{"stored", manyExecutions},
 		{"bake", bakeAgainstHelm},
