@@ -34,7 +34,7 @@ func BenchmarkThroughput(b *testing.B) {
 	a.save("waits", stageOf("1", "wait", wait), stageOf("2", "wait", wait, "1"), stageOf("3", "wait", wait, "2"))
 	for _, atOnce := range []int{1, 32} {
 		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) {
-			commits, written := a.metric(b, "gennaker_store_commits_total"), walBytes(b, database)
+			commits, written, synced := a.metric(b, "gennaker_store_commits_total"), walBytes(b, database), walSyncs(b, database)
 			var running sync.WaitGroup
 			slots := make(chan struct{}, atOnce)
 			b.ResetTimer()
@@ -48,9 +48,10 @@ func BenchmarkThroughput(b *testing.B) {
 			running.Wait()
 			b.StopTimer()
 			commits = a.metric(b, "gennaker_store_commits_total") - commits
-			written = walBytes(b, database) - written
+			written, synced = walBytes(b, database)-written, walSyncs(b, database)-synced
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
 			b.ReportMetric(commits/float64(b.N), "commits/execution")
+			b.ReportMetric(synced/commits, "syncs/commit")
 			b.ReportMetric(rawRate(b, database, int(written/commits)), "raw-commits/s")
 		})
 	}
@@ -102,13 +103,22 @@ func (a *agent) metric(b *testing.B, name string) (value float64) {
 	return 0
 }
 
-// walBytes is the position in the write-ahead log: how much the server has ever written to it.
-func walBytes(b *testing.B, database string) (position float64) {
+// walBytes is how much the server has ever written to its write-ahead log.
+func walBytes(b *testing.B, database string) float64 {
 	b.Helper()
-	query(b, database, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8").Scan(&position)
-	})
-	return position
+	return ask(b, database, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8")
+}
+
+// walSyncs is how often the server has had the disk written for its write-ahead log.
+func walSyncs(b *testing.B, database string) float64 {
+	b.Helper()
+	return ask(b, database, "SELECT wal_sync::float8 FROM pg_stat_wal")
+}
+
+func ask(b *testing.B, database, statement string) (value float64) {
+	b.Helper()
+	query(b, database, func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, statement).Scan(&value) })
+	return value
 }
 
 // rawRate is how many durable commits of a row of some bytes the server takes in a second from one connection.
@@ -133,13 +143,13 @@ func rawRate(b *testing.B, database string, size int) float64 {
 	return commits / took.Seconds()
 }
 
-func query(b *testing.B, database string, ask func(ctx context.Context, conn *pgx.Conn) error) {
+func query(b *testing.B, database string, work func(ctx context.Context, conn *pgx.Conn) error) {
 	b.Helper()
 	conn, err := pgx.Connect(b.Context(), database)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := ask(b.Context(), conn); err != nil {
+	if err := work(b.Context(), conn); err != nil {
 		b.Error(err)
 	}
 	if err := conn.Close(b.Context()); err != nil {

@@ -30,6 +30,7 @@ func measures() []measure {
 		{"engine", engineOverhead},
 		{"throughput", throughput},
 		{"postgres", throughputOnPostgres},
+		{"syncs", syncs},
 		{"waiting", waitingExecutions},
 		{"stored", manyExecutions},
 		{"bake", bakeAgainstHelm},
