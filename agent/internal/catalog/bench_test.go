@@ -82,7 +82,7 @@ func benchPipeline(i int) string {
 func (f fixture) match(b *testing.B, event trigger.Event) {
 	fired := 0
 	if err := f.store.View(b.Context(), func(r store.Reader) error {
-		armed, err := f.Armed(r, event.Key())
+		armed, _, err := f.Armed(r, event.Key())
 		for _, a := range armed {
 			if a.Match(event, nil).Outcome == trigger.Fires {
 				fired++

@@ -64,7 +64,7 @@ func TestWhatHasChangedIsRead(t *testing.T) {
 	ask := func(reader store.Reader) {
 		t.Helper()
 		for range 3 {
-			if _, err := c.Armed(reader, trigger.Key{}); err != nil {
+			if _, _, err := c.Armed(reader, trigger.Key{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -33,22 +33,14 @@ type entry struct {
 	off bool
 }
 
-// Armed returns the live triggers of a key, as of the reader's state. They are shared: nobody may change them.
-func (c *Catalog) Armed(r store.Reader, key trigger.Key) ([]trigger.Armed, error) {
+// Armed returns the triggers of a key as of the reader's state: the live ones, and those that are disabled or whose
+// pipelines are. They are shared: nobody may change them.
+func (c *Catalog) Armed(r store.Reader, key trigger.Key) (live, off []trigger.Armed, err error) {
 	ix, err := c.indexOf(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return ix.armed[key], nil
-}
-
-// Off returns the triggers of a key that are disabled, or whose pipelines are, as of the reader's state. They are shared too.
-func (c *Catalog) Off(r store.Reader, key trigger.Key) ([]trigger.Armed, error) {
-	ix, err := c.indexOf(r)
-	if err != nil {
-		return nil, err
-	}
-	return ix.off[key], nil
+	return ix.armed[key], ix.off[key], nil
 }
 
 // Crons returns the live cron triggers.

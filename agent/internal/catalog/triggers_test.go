@@ -14,7 +14,7 @@ import (
 func (f fixture) armed(key trigger.Key) (out []string) {
 	f.t.Helper()
 	err := f.store.View(f.t.Context(), func(r store.Reader) error {
-		found, err := f.Armed(r, key)
+		found, _, err := f.Armed(r, key)
 		for _, a := range found {
 			out = append(out, a.Pipeline.Name+" "+a.Name)
 		}
@@ -34,7 +34,7 @@ func TestOff(t *testing.T) {
 	f.save(`{"id":"2","application":"shop","name":"off","triggers":[{"type":"jenkins","enabled":false,"master":"ci","job":"a"},` + on + `]}`)
 	var off []string
 	err := f.store.View(t.Context(), func(r store.Reader) error {
-		found, err := f.Off(r, build("a"))
+		_, found, err := f.Armed(r, build("a"))
 		for _, a := range found {
 			off = append(off, a.Pipeline.Name+" "+a.Name)
 		}
@@ -108,7 +108,7 @@ func TestArmedIsNeverStale(t *testing.T) {
 		if _, err := f.SavePipeline(tx, parse(t, pipelineFor("2", "b")), false, "ann"); err != nil {
 			return err
 		}
-		inside, err := f.Armed(tx, build("b"))
+		inside, _, err := f.Armed(tx, build("b"))
 		same(t, "inside the transaction that saves", len(inside), 2)
 		same(t, "outside of it", f.armed(build("b")), []string{"1 #0"})
 		return err
@@ -127,7 +127,7 @@ func TestArmedForgetsWhatWasRolledBack(t *testing.T) {
 		if _, err := f.SavePipeline(tx, parse(t, pipelineFor("lost", "a")), false, "ann"); err != nil {
 			return err
 		}
-		_, err := f.Armed(tx, build("a"))
+		_, _, err := f.Armed(tx, build("a"))
 		return errors.Join(err, failure)
 	})
 	same(t, "the function's error", errors.Is(err, failure), true)

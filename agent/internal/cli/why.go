@@ -167,6 +167,10 @@ func printEvent(out io.Writer, event echo.Event) {
 		fmt.Fprintln(out, "  no trigger names this "+aim(event.Type))
 	}
 	for _, v := range event.Verdicts {
+		if v.PipelineConfigID == "" { // it is about further triggers
+			fmt.Fprintf(out, "  %s\n", v.Reason)
+			continue
+		}
 		fmt.Fprintf(out, "  %s / %s: %s", v.Application, v.Pipeline, v.Outcome)
 		if v.ExecutionID != "" {
 			fmt.Fprintf(out, " → %s", v.ExecutionID)

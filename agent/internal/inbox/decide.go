@@ -165,7 +165,7 @@ func putOff(tx store.Tx, c store.Candidate, cause error) error {
 		verdict.Reason = fmt.Sprintf("waiting until %s for property file %q: %v",
 			c.Deadline.UTC().Format("15:04:05 MST"), c.Fired.Text("propertyFile"), cause)
 		verdict.At = tx.Now()
-		return put(tx, verdict)
+		return tx.PutVerdict(bounded(verdict))
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (i *Inbox) settleCandidate(tx store.Tx, c store.Candidate, event trigger.Ev
 	if err := tx.DeleteCandidate(c.ID); err != nil {
 		return err
 	}
-	armed, err := i.Triggers.Armed(tx, event.Key())
+	armed, _, err := i.Triggers.Armed(tx, event.Key())
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (i *Inbox) settleCandidate(tx store.Tx, c store.Candidate, event trigger.Ev
 		if a.Pipeline.ID != c.PipelineConfigID || a.Name != c.Trigger {
 			continue
 		}
-		_, err := i.settle(tx, event, key, a, a.Match(event, facts))
+		_, err := i.settle(tx, event, key, a, a.Match(event, facts), func(row store.Verdict) error { return tx.PutVerdict(bounded(row)) })
 		return err
 	}
 	row := store.Verdict{EventID: event.ID, PipelineConfigID: c.PipelineConfigID, Trigger: c.Trigger, Outcome: store.Ignored,
@@ -194,7 +194,7 @@ func (i *Inbox) settleCandidate(tx store.Tx, c store.Candidate, event trigger.Ev
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return put(tx, row)
+	return tx.PutVerdict(bounded(row))
 }
 
 // event reads an accepted event back.

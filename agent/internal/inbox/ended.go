@@ -17,13 +17,9 @@ func (i *Inbox) Ended(tx store.Tx, ex *spinnaker.Execution) error {
 	}
 	event := trigger.Event{Type: trigger.Pipeline, Source: ex.PipelineConfigID, Name: ex.Application + "/" + ex.Name,
 		Ended: &trigger.Ended{ExecutionID: ex.ID, Name: ex.Name, Status: ex.Status}}
-	armed, err := i.Triggers.Armed(tx, event.Key())
+	armed, off, err := i.Triggers.Armed(tx, event.Key())
 	if err != nil {
 		return fmt.Errorf("find the triggers on pipeline %q: %w", ex.PipelineConfigID, err)
-	}
-	off, err := i.Triggers.Off(tx, event.Key())
-	if err != nil {
-		return fmt.Errorf("find the disabled triggers on pipeline %q: %w", ex.PipelineConfigID, err)
 	}
 	if len(armed) == 0 && len(off) == 0 {
 		return nil

@@ -18,9 +18,8 @@ import (
 
 // Triggers finds the triggers that could mean an event, as of the reader's state.
 type Triggers interface {
-	Armed(r store.Reader, key trigger.Key) ([]trigger.Armed, error)
-	// Off finds those that would, were they or their pipelines not disabled.
-	Off(r store.Reader, key trigger.Key) ([]trigger.Armed, error)
+	// Those that are off would mean it, were they or their pipelines not disabled.
+	Armed(r store.Reader, key trigger.Key) (live, off []trigger.Armed, err error)
 }
 
 // Start is a pipeline to be started.
@@ -81,6 +80,8 @@ type Receipt struct {
 	// Duplicate: the event was accepted before, under that id; nothing was done again.
 	Duplicate bool
 	Started   []Started
+	// undecided: some trigger waits for what has to be looked up.
+	undecided bool
 }
 
 // Started is an execution that was started.
@@ -98,7 +99,9 @@ func (i *Inbox) Accept(ctx context.Context, event trigger.Event, key string) (Re
 	if err != nil {
 		return Receipt{}, fmt.Errorf("accept %s event from %q: %w", event.Type, event.Source, err)
 	}
-	i.Wake()
+	if receipt.undecided {
+		i.Wake()
+	}
 	return receipt, nil
 }
 
@@ -110,7 +113,7 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 	if key == "" {
 		key = event.ID
 	}
-	armed, err := i.keep(tx, event, key)
+	armed, first, err := i.keep(tx, event, key)
 	if errors.Is(err, store.ErrExists) {
 		return duplicate(tx, key)
 	}
@@ -120,7 +123,8 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 	receipt := Receipt{EventID: event.ID}
 	for _, a := range armed {
 		verdict := a.Match(event, nil)
-		started, err := i.settle(tx, event, key, a, verdict)
+		receipt.undecided = receipt.undecided || verdict.Outcome == trigger.NeedsFacts
+		started, err := i.settle(tx, event, key, a, verdict, first.put)
 		if err != nil {
 			return Receipt{}, fmt.Errorf("pipeline %q of %q, trigger %s: %w", a.Pipeline.Name, a.Pipeline.Application, a.Name, err)
 		}
@@ -128,40 +132,68 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 			receipt.Started = append(receipt.Started, *started)
 		}
 	}
-	return receipt, nil
+	return receipt, first.end()
 }
 
-// keep makes an event durable and returns the triggers that could mean it. An event of that key that is there already is
-// store.ErrExists.
-func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Armed, error) {
+// keep makes an event durable, with the verdicts of the triggers that are off, and returns those that could mean it, and
+// where their first verdicts go. An event of that key that is there already is store.ErrExists.
+func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Armed, *firstVerdicts, error) {
 	if err := event.Complete(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	body, err := json.Marshal(event)
 	if err != nil {
-		return nil, fmt.Errorf("encode the event: %w", err)
+		return nil, nil, fmt.Errorf("encode the event: %w", err)
 	}
 	err = tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
 		ReceivedAt: tx.Now(), Body: body})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	armed, err := i.Triggers.Armed(tx, event.Key())
+	armed, off, err := i.Triggers.Armed(tx, event.Key())
 	if err != nil {
-		return nil, fmt.Errorf("find the triggers for %v: %w", event.Key(), err)
+		return nil, nil, fmt.Errorf("find the triggers for %v: %w", event.Key(), err)
 	}
-	off, err := i.Triggers.Off(tx, event.Key())
-	if err != nil {
-		return nil, fmt.Errorf("find the disabled triggers for %v: %w", event.Key(), err)
-	}
+	first := &firstVerdicts{tx: tx, eventID: event.ID}
 	for _, a := range off {
 		row := verdict(tx, event.ID, a)
 		row.Reason = disabled(a)
-		if err := put(tx, row); err != nil {
-			return nil, err
+		if err := first.put(row); err != nil {
+			return nil, nil, err
 		}
 	}
-	return armed, nil
+	return armed, first, nil
+}
+
+// maxIgnored is how many verdicts on one event are kept that started nothing.
+const maxIgnored = 1000
+
+// firstVerdicts stores the first verdicts on an event. All are kept that start something, or may; of the others, a bounded
+// number.
+type firstVerdicts struct {
+	tx               store.Tx
+	eventID          string
+	ignored, dropped int
+}
+
+func (f *firstVerdicts) put(row store.Verdict) error {
+	if row.Outcome == store.Ignored {
+		if f.ignored == maxIgnored {
+			f.dropped++
+			return nil
+		}
+		f.ignored++
+	}
+	return f.tx.AddVerdict(bounded(row))
+}
+
+// end says how many verdicts were not kept.
+func (f *firstVerdicts) end() error {
+	if f.dropped == 0 {
+		return nil
+	}
+	return f.tx.AddVerdict(store.Verdict{EventID: f.eventID, Outcome: store.Ignored, At: f.tx.Now(),
+		Reason: fmt.Sprintf("%d more triggers did not fire; of one event, %d such verdicts are kept", f.dropped, maxIgnored)})
 }
 
 // disabled says why a trigger is not asked.
@@ -181,12 +213,12 @@ func verdict(tx store.Tx, eventID string, a trigger.Armed) store.Verdict {
 // longestReason bounds a verdict's reason, in bytes.
 const longestReason = 4 << 10
 
-// put stores a verdict with a reason of bounded size.
-func put(tx store.Tx, row store.Verdict) error {
+// bounded is a verdict with a reason of bounded size.
+func bounded(row store.Verdict) store.Verdict {
 	if len(row.Reason) > longestReason {
 		row.Reason = strings.ToValidUTF8(row.Reason[:longestReason], "") + "…"
 	}
-	return tx.PutVerdict(row)
+	return row
 }
 
 // duplicate is the receipt for an event that was accepted before.
@@ -198,8 +230,9 @@ func duplicate(r store.Reader, key string) (Receipt, error) {
 	return Receipt{EventID: earlier[0].ID, Duplicate: true}, nil
 }
 
-// settle writes down what a trigger makes of an event and starts the pipeline if it fires.
-func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.Armed, v trigger.Verdict) (*Started, error) {
+// settle writes down, with put, what a trigger makes of an event and starts the pipeline if it fires.
+func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.Armed, v trigger.Verdict,
+	put func(store.Verdict) error) (*Started, error) {
 	row := verdict(tx, event.ID, a)
 	row.Reason = v.Reason
 	startKey := key + "\x00" + a.Pipeline.ID + "\x00" + a.Name
@@ -214,9 +247,9 @@ func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.A
 		if err != nil {
 			return nil, err
 		}
-		return started, put(tx, row)
+		return started, put(row)
 	}
-	return nil, put(tx, row)
+	return nil, put(row)
 }
 
 // start launches the pipeline of a trigger that fired and completes the verdict.

@@ -455,3 +455,36 @@ func TestExplain(t *testing.T) {
 		t.Errorf("an unknown event: %v", err)
 	}
 }
+
+// An event that thousands of triggers could have meant keeps a bounded number of verdicts that started nothing, says how many
+// more there were, and starts all that it means.
+func TestVerdictsAreBounded(t *testing.T) {
+	f := open(t)
+	var silent, off, loud []string
+	for n := range 600 {
+		silent = append(silent, fmt.Sprintf(`{"type":"webhook","enabled":true,"source":"bot","payloadConstraints":{"n":"^%d$"}}`, n))
+		off = append(off, fmt.Sprintf(`{"type":"webhook","enabled":false,"source":"bot","payloadConstraints":{"n":"^%d$"}}`, n))
+	}
+	for n := range 3 {
+		loud = append(loud, fmt.Sprintf(`{"type":"webhook","enabled":true,"source":"bot","payloadConstraints":{"n":"x%d?"}}`, n))
+	}
+	for name, triggers := range map[string][]string{"silent": silent, "off": off, "zloud": loud} {
+		f.save(name, `,"triggers":[`+strings.Join(triggers, ",")+`]`)
+	}
+	receipt := f.accept(webhook(map[string]any{"n": "x"}), "")
+	if len(receipt.Started) != len(loud) {
+		t.Errorf("%d pipelines started, expected %d", len(receipt.Started), len(loud))
+	}
+	outcomes := map[string]int{}
+	verdicts := f.verdicts(receipt.EventID)
+	for _, verdict := range verdicts {
+		outcome, _, _ := strings.Cut(verdict, ":")
+		outcomes[outcome]++
+	}
+	if want := map[string]int{"fired": 3, "ignored": 1001}; !cmp.Equal(outcomes, want) {
+		t.Errorf("outcomes %v, expected %v", outcomes, want)
+	}
+	if got, want := verdicts[" "], "ignored: 200 more triggers did not fire; of one event, 1000 such verdicts are kept"; got != want {
+		t.Errorf("the last verdict is %q, expected %q", got, want)
+	}
+}

@@ -106,7 +106,7 @@ func (i *Inbox) recordManual(tx store.Tx, p spinnaker.Pipeline, given spinnaker.
 	if failure != "" {
 		row.Outcome, row.Reason = store.Failed, reason+"; the start failed: "+failure
 	}
-	return put(tx, row)
+	return tx.AddVerdict(bounded(row))
 }
 
 // checkParameters refuses a start that lacks a required parameter.

@@ -11,7 +11,7 @@ import (
 // have meant it gets the reason as its verdict. An event of that key that is there already stays what it is.
 func (i *Inbox) PassOver(tx store.Tx, event trigger.Event, key, reason string) error {
 	event.ID = i.NewID()
-	armed, err := i.keep(tx, event, key)
+	armed, first, err := i.keep(tx, event, key)
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
@@ -21,9 +21,9 @@ func (i *Inbox) PassOver(tx store.Tx, event trigger.Event, key, reason string) e
 	for _, a := range armed {
 		row := verdict(tx, event.ID, a)
 		row.Reason = reason
-		if err := put(tx, row); err != nil {
+		if err := first.put(row); err != nil {
 			return err
 		}
 	}
-	return nil
+	return first.end()
 }

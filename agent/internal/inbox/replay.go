@@ -32,10 +32,7 @@ func (i *Inbox) Replay(ctx context.Context, id string) (Explained, error) {
 		if event.Complete() != nil {
 			return nil
 		}
-		if armed, err = i.Triggers.Armed(r, event.Key()); err != nil {
-			return err
-		}
-		off, err = i.Triggers.Off(r, event.Key())
+		armed, off, err = i.Triggers.Armed(r, event.Key())
 		return err
 	})
 	if err != nil {

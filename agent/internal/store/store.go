@@ -211,6 +211,9 @@ type Tx interface {
 
 	// AddEvent stores an accepted event. An event of that key is ErrExists.
 	AddEvent(Event) error
+	// AddVerdict stores the first verdict on (event, pipeline, trigger). That there is such an event and no such verdict is
+	// found out by the end of the transaction at the latest.
+	AddVerdict(Verdict) error
 	// PutVerdict stores a verdict on (event, pipeline, trigger), replacing an undecided one. A decided one is ErrExists,
 	// an unknown event ErrNotFound.
 	PutVerdict(Verdict) error

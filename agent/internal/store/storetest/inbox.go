@@ -93,9 +93,14 @@ func testVerdicts(t *testing.T, s store.Store) {
 	}
 	ignored, undecided := verdict("1", "p", "#0", store.Ignored, 1), verdict("1", "p", "#1", store.Undecided, 2)
 	other := verdict("2", "q", "#0", store.Failed, 3)
-	for _, v := range []store.Verdict{ignored, undecided, other} {
-		same(t, "verdict", put(v), error(nil))
+	add := func(v store.Verdict) error {
+		return s.Update(t.Context(), func(tx store.Tx) error { return tx.AddVerdict(v) })
 	}
+	same(t, "verdict", put(ignored), error(nil))
+	same(t, "first verdict", add(undecided), error(nil))
+	same(t, "verdict on another event", add(other), error(nil))
+	same(t, "a second first verdict is refused", add(undecided) != nil, true)
+	same(t, "a first verdict on an unknown event is refused", add(verdict("nope", "p", "#0", store.Ignored, 0)) != nil, true)
 	decided := verdict("1", "p", "#1", store.Fired, 4)
 	same(t, "deciding", put(decided), error(nil))
 	same(t, "deciding again", errors.Is(put(undecided), store.ErrExists), true)

@@ -67,6 +67,21 @@ func (r *Reader) Verdicts(query store.VerdictQuery) ([]store.Verdict, error) {
 		FROM verdict%s ORDER BY at DESC, %s DESC LIMIT $%d`, w.clause(), r.dialect.RowID, len(w.args)), w.args...)
 }
 
+const insertVerdict = `INSERT INTO verdict (event_id, config_id, trigger_name, application, pipeline, outcome, reason,
+	execution_id, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+
+func (t *Tx) verdictColumns(v store.Verdict) []any {
+	return []any{v.EventID, v.PipelineConfigID, v.Trigger, v.Application, v.Pipeline, string(v.Outcome), v.Reason, v.ExecutionID, t.orNow(v.At)}
+}
+
+// AddVerdict implements store.Tx.
+func (t *Tx) AddVerdict(v store.Verdict) error {
+	if err := t.queue(insertVerdict, t.verdictColumns(v)...); err != nil {
+		return fmt.Errorf("first verdict on event %q by trigger %q of pipeline %q: %w", v.EventID, v.Trigger, v.PipelineConfigID, err)
+	}
+	return nil
+}
+
 // PutVerdict implements store.Tx.
 func (t *Tx) PutVerdict(v store.Verdict) error {
 	err := t.putVerdict(v)
@@ -80,15 +95,11 @@ func (t *Tx) putVerdict(v store.Verdict) error {
 	if _, err := t.Event(v.EventID); err != nil {
 		return err
 	}
-	return t.change(store.ErrExists, `INSERT INTO verdict (event_id, config_id, trigger_name, application, pipeline, outcome,
-			reason, execution_id, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	return t.change(store.ErrExists, insertVerdict+`
 		ON CONFLICT (event_id, config_id, trigger_name) DO UPDATE SET application = excluded.application,
 			pipeline = excluded.pipeline, outcome = excluded.outcome, reason = excluded.reason,
 			execution_id = excluded.execution_id, at = excluded.at
-		WHERE verdict.outcome = 'undecided'`,
-		v.EventID, v.PipelineConfigID, v.Trigger, v.Application, v.Pipeline, string(v.Outcome), v.Reason, v.ExecutionID,
-		t.orNow(v.At))
+		WHERE verdict.outcome = 'undecided'`, t.verdictColumns(v)...)
 }
 
 // headOfOrder holds for a candidate c that no other of its order comes before.
