@@ -34,8 +34,8 @@ cluster: ## Build the test cluster (minutes the first time, then cached)
 	@scripts/testcluster/build.sh
 
 .PHONY: kill
-kill: build ## Kill the agent and its plugins at random moments, N times (N=30)
-	KILL_RUNS=$(N) go test ./agent/e2e/delivery -run '^TestKill$$' -count=1 -v -timeout 60m
+kill: build ## Kill the agent and its plugins at random moments, N times (N=30), in deliveries and under load
+	KILL_RUNS=$(N) AGENT_KILLS=$(N) go test ./agent/e2e/delivery ./agent/e2e/replicas -run '^(TestKill|TestKillOnSQLite)$$' -count=1 -v -timeout 120m
 
 .PHONY: kill-replicas
 kill-replicas: ## Kill either of two agents on one PostgreSQL at random moments, N times (N=30)

@@ -34,8 +34,13 @@ type agent struct {
 	ended chan error
 }
 
-// newAgent configures an agent on a database. It does not run yet.
-func newAgent(t testing.TB, name, database string, lease time.Duration) *agent {
+// postgres is the configuration of a store in a PostgreSQL database.
+func postgres(database string) map[string]any {
+	return map[string]any{"postgres": map[string]any{"url": database, "connections": 8}}
+}
+
+// newAgent configures an agent on a store. It does not run yet.
+func newAgent(t testing.TB, name string, store map[string]any, lease time.Duration) *agent {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,7 +56,7 @@ func newAgent(t testing.TB, name, database string, lease time.Duration) *agent {
 	}
 	text, err := json.MarshalIndent(map[string]any{ // JSON is YAML
 		"server":  map[string]any{"listen": listen},
-		"store":   map[string]any{"postgres": map[string]any{"url": database, "connections": 8}},
+		"store":   store,
 		"log":     map[string]any{"format": "text"},
 		"plugins": map[string]any{"directory": filepath.Join(programs, "plugins")},
 		"runner":  map[string]any{"lease": lease.String()},

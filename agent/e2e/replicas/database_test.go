@@ -25,7 +25,7 @@ func TestDatabaseIsAway(t *testing.T) {
 	own.Start(t)
 	own.Command(t, "postgres", "CREATE DATABASE gennaker")
 	recorder := newRecorder(t)
-	agents := []*agent{newAgent(t, "a", own.URL("gennaker"), shortLease).start(), newAgent(t, "b", own.URL("gennaker"), shortLease).start()}
+	agents := []*agent{newAgent(t, "a", postgres(own.URL("gennaker")), shortLease).start(), newAgent(t, "b", postgres(own.URL("gennaker")), shortLease).start()}
 	effect := map[string]any{"recorder": recorder.url}
 	agents[0].save("load", stageOf("1", "wait", map[string]any{"waitTime": 1}), stageOf("2", "effect", effect, "1"),
 		stageOf("3", "wait", map[string]any{"waitTime": 1}, "2"), stageOf("4", "effect", effect, "3"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -16,16 +17,28 @@ import (
 // shortLease is the lease where tests wait for it to end.
 const shortLease = time.Second
 
-// One of two agents is killed at a random moment, over and over, while pipelines are started: none is lost, doubled or
-// stuck, and what a stage does outside is done at least once, with the same key when it is repeated. REPLICA_KILLS says how
-// often (20), KILL_SEED repeats a run.
+// One of two agents on a PostgreSQL is killed at a random moment, over and over. REPLICA_KILLS says how often (20), KILL_SEED
+// repeats a run.
 func TestKillEither(t *testing.T) {
-	kills := number(t, "REPLICA_KILLS", 20)
+	database := postgres(cluster.Database(t))
+	killUnderLoad(t, number(t, "REPLICA_KILLS", 20),
+		newAgent(t, "a", database, shortLease).start(), newAgent(t, "b", database, shortLease).start())
+}
+
+// The only agent, on SQLite, is killed at a random moment, over and over. AGENT_KILLS says how often (20), KILL_SEED repeats
+// a run.
+func TestKillOnSQLite(t *testing.T) {
+	store := map[string]any{"path": filepath.Join(t.TempDir(), "gennaker.db")}
+	killUnderLoad(t, number(t, "AGENT_KILLS", 20), newAgent(t, "a", store, shortLease).start())
+}
+
+// killUnderLoad kills one of the agents so many times while pipelines are started: none is lost, doubled or stuck, and what a
+// stage does outside is done at least once, with the same key when it is repeated.
+func killUnderLoad(t *testing.T, kills int, agents ...*agent) {
 	seed := uint64(number(t, "KILL_SEED", int(time.Now().UnixNano()%1_000_000)))
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("KILL_SEED=%d", seed)
-	database, recorder := cluster.Database(t), newRecorder(t)
-	agents := []*agent{newAgent(t, "a", database, shortLease).start(), newAgent(t, "b", database, shortLease).start()}
+	recorder := newRecorder(t)
 	effect := map[string]any{"recorder": recorder.url}
 	agents[0].save("load", stageOf("1", "wait", map[string]any{"waitTime": 0}), stageOf("2", "effect", effect, "1"),
 		stageOf("3", "effect", effect, "1"), stageOf("4", "wait", map[string]any{"waitTime": 1}, "2", "3"),
@@ -44,7 +57,7 @@ func TestKillEither(t *testing.T) {
 		t.Errorf("only %d executions were started", len(ids))
 	}
 	for n, id := range ids {
-		execution := succeeded(t, agents[n%2], id)
+		execution := succeeded(t, agents[n%len(agents)], id)
 		checkEffects(t, recorder, execution, "2", "3", "5")
 	}
 	var all []spinnaker.Execution

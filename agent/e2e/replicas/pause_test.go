@@ -15,7 +15,7 @@ import (
 func TestStoppedAgent(t *testing.T) {
 	const lease = 3 * time.Second
 	database, recorder := cluster.Database(t), newRecorder(t)
-	first := newAgent(t, "first", database, lease).start()
+	first := newAgent(t, "first", postgres(database), lease).start()
 	first.save("ticks", stageOf("1", "ticks", map[string]any{"recorder": recorder.url}))
 	first.save("short", stageOf("1", "wait", map[string]any{"waitTime": 0}))
 	id, err := first.client.Start(t.Context(), "shop", "ticks", spinnaker.Trigger{})
@@ -23,7 +23,7 @@ func TestStoppedAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the first agent's plugin acts", func(context.Context) bool { return len(recorder.of(id)) > 0 })
-	second := newAgent(t, "second", database, lease).start()
+	second := newAgent(t, "second", postgres(database), lease).start()
 
 	before := len(recorder.of(id))
 	first.signal(syscall.SIGSTOP)

@@ -29,7 +29,7 @@ func BenchmarkThroughput(b *testing.B) {
 		}
 	})
 	database := own.Database(b)
-	a := newAgent(b, "a", database, 15*time.Second).start()
+	a := newAgent(b, "a", postgres(database), 15*time.Second).start()
 	wait := map[string]any{"waitTime": 0}
 	a.save("waits", stageOf("1", "wait", wait), stageOf("2", "wait", wait, "1"), stageOf("3", "wait", wait, "2"))
 	for _, atOnce := range []int{1, 32} {

@@ -17,7 +17,7 @@ import (
 // UPGRADE_FROM names another commit than HEAD~1.
 func TestUpgrade(t *testing.T) {
 	database, recorder := cluster.Database(t), newRecorder(t)
-	agents := []*agent{newAgent(t, "a", database, shortLease), newAgent(t, "b", database, shortLease)}
+	agents := []*agent{newAgent(t, "a", postgres(database), shortLease), newAgent(t, "b", postgres(database), shortLease)}
 	old := buildCommit(t, "HEAD~1")
 	effect := map[string]any{"recorder": recorder.url}
 	for _, a := range agents {
