@@ -77,7 +77,7 @@ type Variables struct {
 func (e *Engine) EvalVariables(ctx context.Context, stageContext any, env *Env) Variables {
 	_, ordered := stageContext.(*Map)
 	w := newWalker(ctx, e, env.with(env.Root), ordered)
-	result := Variables{Context: stageContext, Outputs: NewMap(0), Summary: w.summary}
+	result := Variables{Context: stageContext, Outputs: w.exporter.export(NewMap(0)), Summary: w.summary}
 	w.guard(func() {
 		context, outputs := w.variables(stageContext)
 		result.Context, result.Outputs = w.exporter.export(context), w.exporter.export(outputs)

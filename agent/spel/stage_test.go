@@ -55,6 +55,17 @@ func TestEvalVariables(t *testing.T) {
 	}
 }
 
+// TestEvalVariablesOfEndlessData: what cannot be evaluated as a whole has the
+// form that callers expect.
+func TestEvalVariablesOfEndlessData(t *testing.T) {
+	endless := map[string]any{}
+	endless["self"] = endless
+	got := spel.New(spel.Config{}).EvalVariables(t.Context(), endless, stageEnv(t, `{}`))
+	if outputs, ok := got.Outputs.(map[string]any); !ok || len(outputs) > 0 || got.Summary.OK() {
+		t.Errorf("outputs %#v, warnings %v", got.Outputs, got.Summary.Warnings)
+	}
+}
+
 func TestEvalPrecondition(t *testing.T) {
 	tests := []struct {
 		expression string

@@ -14,7 +14,8 @@ const variablesKey = "variables"
 // later ones see earlier ones, and hands them down as outputs.
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/EvaluateVariablesStage.java. Unlike there, sourceValue keeps the
-// expression as it was written.
+// expression as it was written, and expressions inside of a value that is no text are evaluated, too: what they give is
+// final here, while there the stages that use such a value evaluate it.
 func EvaluateVariables() Definition {
 	return Definition{
 		Type: "evaluateVariables", Tasks: []string{"evaluateVariables"}, Own: []string{variablesKey},
@@ -33,41 +34,45 @@ func EvaluateVariables() Definition {
 }
 
 func evaluateVariables(ctx context.Context, c Context) engine.Result {
+	var written []any
+	for _, variable := range objects(c.Config, variablesKey) {
+		written = append(written, asWritten(variable))
+	}
+	evaluated := c.Expressions.EvalVariables(ctx, map[string]any{variablesKey: written}, c.Env())
+	summary := evaluated.Summary.Update(nil)
 	result := succeeded()
-	result.Outputs = map[string]any{}
-	names := map[string]any{}
-	var shown []any
-	var summary map[string]any
-	for _, written := range objects(c.Config, variablesKey) {
-		variable := maps.Clone(written)
-		key := text(written, "key")
-		source, kept := variable["sourceValue"]
-		if !kept {
-			source = variable["value"]
+	result.Context, _ = evaluated.Context.(map[string]any)
+	result.Outputs, _ = evaluated.Outputs.(map[string]any)
+	for i, variable := range objects(result.Context, variablesKey) {
+		source := written[i].(map[string]any)["value"]
+		variable["sourceValue"] = source
+		if _, isText := source.(string); isText {
+			continue
 		}
 		env := c.Env()
-		env.Root = names
+		env.Root = result.Outputs
 		value, outcome := c.Expressions.EvalDocument(ctx, source, env)
-		description, _ := c.Expressions.EvalDocument(ctx, variable["description"], env)
-		variable["value"], variable["sourceValue"] = value, source
-		if description != nil {
-			variable["description"] = description
-		}
 		if !outcome.OK() {
-			variable["value"], value = source, source
 			summary = merged(summary, outcome)
+			continue
 		}
-		if key != "" {
+		variable["value"] = value
+		if key, _ := variable["key"].(string); key != "" {
 			result.Outputs[key] = value
-			if _, isText := source.(string); isText && outcome.OK() {
-				names[key] = value
-			}
 		}
-		shown = append(shown, variable)
 	}
-	result.Context = map[string]any{variablesKey: shown}
 	keepSummary(&result, c.Config, summary)
 	return result
+}
+
+// asWritten is a variable as the pipeline has it, before the stage ran for the first time.
+func asWritten(variable map[string]any) map[string]any {
+	written := maps.Clone(variable)
+	if source, ran := variable["sourceValue"]; ran {
+		written["value"] = source
+		delete(written, "sourceValue")
+	}
+	return written
 }
 
 // keepSummary adds failures of evaluations to what a stage's context says of them already.
