@@ -23,7 +23,8 @@ type Config struct {
 	Now func() time.Time
 	// Limits bound one expression; zero fields have defaults.
 	Limits Limits
-	// CacheSize is how many parsed texts are kept; 4096 if zero.
+	// CacheSize is how many parsed texts are kept, fewer if they are long; 4096
+	// if zero.
 	CacheSize int
 }
 
@@ -62,7 +63,9 @@ func New(config Config) *Engine {
 		config.CacheSize = 4096
 	}
 	e := &Engine{config: config, limits: config.Limits.withDefaults(), functions: functionTable(config.Functions)}
-	e.exprs.capacity, e.templates.capacity, e.patterns.capacity = config.CacheSize, config.CacheSize, config.CacheSize
+	e.exprs = cache[*Expr]{capacity: config.CacheSize, size: func(x *Expr) int { return len(x.text) }}
+	e.templates = cache[*Template]{capacity: config.CacheSize, size: func(t *Template) int { return len(t.source) }}
+	e.patterns = cache[*javaregex.Regexp]{capacity: config.CacheSize, size: (*javaregex.Regexp).Size}
 	e.states.New = func() any { return new(state) }
 	return e
 }
@@ -75,39 +78,4 @@ func (l Limits) withDefaults() Limits {
 		l.Operations = 9_999
 	}
 	return l
-}
-
-// cache keeps parsed texts, at most twice its capacity: when the young
-// generation is full it becomes the old one, and what is still used moves back.
-type cache[T any] struct {
-	capacity   int
-	mu         sync.RWMutex
-	young, old map[string]T
-}
-
-func (c *cache[T]) get(text string) (T, bool) {
-	c.mu.RLock()
-	v, ok := c.young[text]
-	if ok {
-		c.mu.RUnlock()
-		return v, true
-	}
-	v, ok = c.old[text]
-	c.mu.RUnlock()
-	if ok {
-		c.put(text, v)
-	}
-	return v, ok
-}
-
-func (c *cache[T]) put(text string, v T) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.young) >= c.capacity {
-		c.old, c.young = c.young, nil
-	}
-	if c.young == nil {
-		c.young = make(map[string]T)
-	}
-	c.young[text] = v
 }

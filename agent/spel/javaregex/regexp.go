@@ -51,6 +51,10 @@ func Compile(pattern string) (*Regexp, error) {
 // String is the pattern.
 func (re *Regexp) String() string { return re.pattern }
 
+// Size is the number of instructions that the pattern compiled to: a measure of
+// the memory that it holds.
+func (re *Regexp) Size() int { return len(re.prog.insts) }
+
 // Groups is the number of capturing groups.
 func (re *Regexp) Groups() int { return re.prog.groups }
 
