@@ -60,6 +60,20 @@ func (c *Client) ListJobs(ctx context.Context, folder string, depth int) (Listin
 	return listing, nil
 }
 
+// ListJob lists one job by itself, as ListJobs does. A folder gives an empty
+// listing.
+func (c *Client) ListJob(ctx context.Context, fullName string) (Listing, error) {
+	item, header, err := get[wireItem](ctx, c, call{op: opListJobs, job: fullName}, jobPath(fullName)+"/", headFields)
+	if err != nil {
+		return Listing{}, err
+	}
+	listing := Listing{Date: serverTime(header), Session: header.Get("X-Jenkins-Session")}
+	if item.NextNumber != nil && item.FullName != "" {
+		listing.Jobs = []Head{item.head()}
+	}
+	return listing, nil
+}
+
 func noFolder(master, folder string) string {
 	if folder == "" {
 		return master + " sent no job list"
@@ -67,15 +81,17 @@ func noFolder(master, folder string) string {
 	return folder + " on " + master + " is not a folder"
 }
 
-// listTree nests the fields of a job depth levels deep. Fields that cost the
-// master disk reads (artifacts, actions) stay out of it.
+// headFields are those of a job in a list. What costs the master disk reads
+// (artifacts, actions) stays out of it.
+const headFields = "fullName,nextBuildNumber,lastBuild[number,building,result,timestamp],lastCompletedBuild[number]"
+
+// listTree nests the fields of a job depth levels deep.
 func listTree(depth int) string {
-	const fields = "fullName,nextBuildNumber,lastBuild[number,building,result,timestamp],lastCompletedBuild[number]"
 	var tree strings.Builder
 	for range depth - 1 {
-		tree.WriteString("jobs[" + fields + ",")
+		tree.WriteString("jobs[" + headFields + ",")
 	}
-	tree.WriteString("jobs[" + fields + "]")
+	tree.WriteString("jobs[" + headFields + "]")
 	tree.WriteString(strings.Repeat("]", depth-1))
 	return tree.String()
 }

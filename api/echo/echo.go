@@ -18,6 +18,7 @@ type Started struct {
 
 // Receipt is what became of an accepted event.
 type Receipt struct {
+	// EventID is "" where what came in only says where to look.
 	EventID    string
 	Executions []Started
 	// Dropped says why it was no event; empty when it was accepted.

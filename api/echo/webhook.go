@@ -56,7 +56,10 @@ func receiptOf(receipt Receipt, err error) (any, error) {
 	if receipt.Dropped != "" {
 		return gin.H{"eventProcessed": false, "reason": receipt.Dropped}, nil
 	}
-	out := gin.H{"eventProcessed": true, "eventId": receipt.EventID}
+	out := gin.H{"eventProcessed": true}
+	if receipt.EventID != "" {
+		out["eventId"] = receipt.EventID
+	}
 	if len(receipt.Executions) > 0 {
 		out["executions"] = receipt.Executions
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gennaker/gennaker/jenkins"
 )
 
@@ -115,18 +117,57 @@ func (p *Poller) Cycle(ctx context.Context, jobs []string, states map[string]Job
 	if err != nil {
 		return result, err
 	}
-	if !seen.Date.IsZero() {
-		result.Date, result.Session = seen.Date, seen.Session
-		result.Skew = seen.Date.Sub(p.now()).Round(time.Second)
-	} else {
-		result.Date = p.now()
-	}
+	p.setClock(&result, seen)
 	if result.Skew.Abs() > tolerableSkew {
 		result.Problems = append(result.Problems, Problem{Kind: Skew, Text: skewText(p.client.Name(), result.Skew)})
 	}
 	heads := p.pick(want, seen, states, &result)
 	err = p.lookAt(ctx, heads, states, &result)
 	return result, err
+}
+
+// Look looks once at single jobs, given by their full names, because somebody
+// says that something happened to them. It asks for each by itself and not for
+// the list. What is found, and what an error means, is as for Cycle; a job that
+// is not there is left to the next cycle.
+func (p *Poller) Look(ctx context.Context, fullNames []string, states map[string]JobState) (Result, error) {
+	result := Result{States: map[string]JobState{}}
+	listings := make([]jenkins.Listing, len(fullNames))
+	var group errgroup.Group
+	group.SetLimit(p.parallel)
+	for i, name := range fullNames {
+		group.Go(func() (err error) {
+			listings[i], err = p.client.ListJob(ctx, name)
+			if err != nil && !masterWide(err) {
+				p.log.Debug("look at a job", "job", name, "error", err)
+				return nil
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	var heads []jenkins.Head
+	for _, listing := range listings {
+		heads = append(heads, listing.Jobs...)
+		if !listing.Date.IsZero() || result.Date.IsZero() {
+			p.setClock(&result, listing)
+		}
+	}
+	if err != nil || len(heads) == 0 {
+		return result, err
+	}
+	err = p.lookAt(ctx, heads, states, &result)
+	return result, err
+}
+
+// setClock notes what a list says of the master's clock.
+func (p *Poller) setClock(result *Result, seen jenkins.Listing) {
+	if seen.Date.IsZero() {
+		result.Date = p.now()
+		return
+	}
+	result.Date, result.Session = seen.Date, seen.Session
+	result.Skew = seen.Date.Sub(p.now()).Round(time.Second)
 }
 
 func skewText(master string, skew time.Duration) string {

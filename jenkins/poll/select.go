@@ -28,6 +28,13 @@ func selectJobs(names []string) selection {
 	return s
 }
 
+// Selects reports whether jobs, named as for [Poller.Cycle], include the one of
+// a full name.
+func Selects(jobs []string, fullName string) bool {
+	s := selectJobs(jobs)
+	return s.exact[fullName] || s.matches(fullName)
+}
+
 func (s selection) matches(fullName string) bool {
 	return slices.ContainsFunc(s.patterns, func(p string) bool { return Match(p, fullName) })
 }

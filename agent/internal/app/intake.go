@@ -10,6 +10,7 @@ import (
 
 	"github.com/gennaker/gennaker/agent/internal/feed/cron"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
+	"github.com/gennaker/gennaker/agent/internal/masters"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/agent/internal/webhook"
@@ -30,12 +31,30 @@ func (a *agent) newCrons(incarnation string) *cron.Feed {
 // intake is the inbox as Echo's handlers see it.
 type intake struct{ *agent }
 
+// kindJenkins is the type of webhooks that say that a build has ended.
+const kindJenkins = "jenkins"
+
 func (i intake) Webhook(ctx context.Context, hook echo.Hook) (echo.Receipt, error) {
+	if strings.EqualFold(hook.Kind, kindJenkins) {
+		return i.notice(ctx, hook)
+	}
 	event, dropped, err := i.webhooks.Event(webhook.Request(hook))
 	if err != nil || dropped != "" {
 		return echo.Receipt{Dropped: dropped}, err
 	}
 	return i.accept(ctx, event, "")
+}
+
+// notice has the job looked at that a master, or a build on it, tells of.
+func (i intake) notice(ctx context.Context, hook echo.Hook) (echo.Receipt, error) {
+	if err := i.webhooks.Admit(webhook.Request(hook)); err != nil {
+		return echo.Receipt{}, err
+	}
+	notice, dropped, err := masters.ReadNotice(hook.Payload)
+	if err == nil && dropped == "" {
+		dropped, err = i.masters.Notice(ctx, hook.Source, notice)
+	}
+	return echo.Receipt{Dropped: dropped}, err
 }
 
 func (i intake) Message(ctx context.Context, hook echo.Hook) (echo.Receipt, error) {

@@ -16,6 +16,8 @@ type index struct {
 	// pipelines are those that it was made of, by id.
 	pipelines map[string]versioned
 	armed     map[trigger.Key][]trigger.Armed
+	// jobs are the names of the jobs of each master that a live trigger means, sorted.
+	jobs map[string][]string
 	// off are the triggers that would be live but for a switch.
 	off map[trigger.Key][]trigger.Armed
 }
@@ -58,20 +60,13 @@ func (c *Catalog) Crons(r store.Reader) ([]trigger.Armed, error) {
 	return crons, nil
 }
 
-// Jobs names the jobs of a master, in Igor's form, that some live trigger means.
+// Jobs names the jobs of a master, in Igor's form, that some live trigger means. The list is shared: nobody may change it.
 func (c *Catalog) Jobs(ctx context.Context, master string) ([]string, error) {
 	ix, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var jobs []string
-	for key := range ix.armed {
-		if key.Type == trigger.Build && key.Source == master {
-			jobs = append(jobs, key.Name)
-		}
-	}
-	slices.Sort(jobs)
-	return jobs, nil
+	return ix.jobs[master], nil
 }
 
 // Meaning returns the live triggers that mean events of a type from a source, whatever those are about. They are shared:
@@ -129,7 +124,8 @@ func newIndex(r store.Reader, generation int64, earlier *index) (*index, error) 
 	if err != nil {
 		return nil, err
 	}
-	ix := &index{generation, make(map[string]versioned, len(versions)), map[trigger.Key][]trigger.Armed{}, map[trigger.Key][]trigger.Armed{}}
+	ix := &index{generation: generation, pipelines: make(map[string]versioned, len(versions)), armed: map[trigger.Key][]trigger.Armed{},
+		jobs: map[string][]string{}, off: map[trigger.Key][]trigger.Armed{}}
 	var read map[string]versioned
 	if earlier != nil {
 		read = earlier.pipelines
@@ -153,6 +149,14 @@ func newIndex(r store.Reader, generation int64, earlier *index) (*index, error) 
 			}
 			into[e.key] = append(into[e.key], e.Armed)
 		}
+	}
+	for key := range ix.armed {
+		if key.Type == trigger.Build {
+			ix.jobs[key.Source] = append(ix.jobs[key.Source], key.Name)
+		}
+	}
+	for _, names := range ix.jobs {
+		slices.Sort(names)
 	}
 	return ix, nil
 }

@@ -153,9 +153,15 @@ func (r *rig) another(incarnation string) *watcher {
 // lookBy has an agent's watcher look once; it must succeed.
 func (r *rig) lookBy(w *watcher) {
 	r.t.Helper()
-	if err := w.cycle(r.t.Context()); err != nil {
+	if err := r.tryBy(w); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// tryBy has an agent's watcher look once.
+func (r *rig) tryBy(w *watcher) error {
+	ctx := r.t.Context()
+	return w.hold(ctx, func() error { return w.cycle(ctx) })
 }
 
 // intake is a stored event of the rig.

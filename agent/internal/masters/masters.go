@@ -40,22 +40,26 @@ type Options struct {
 type Masters struct {
 	Options
 	byName map[string]*master
+	// told says that this process has stored a wish.
+	told chan struct{}
 }
 
 type master struct {
 	config.Master
 	client *jenkins.Client
+	// nudge has the watcher see what jobs are to be looked at at once.
+	nudge chan struct{}
 }
 
 // New checks the configuration; it opens no connection.
 func New(o Options) (*Masters, error) {
-	m := &Masters{Options: o, byName: map[string]*master{}}
+	m := &Masters{Options: o, byName: map[string]*master{}, told: make(chan struct{}, 1)}
 	for _, c := range o.Masters {
 		client, err := connect(c, o.Log)
 		if err != nil {
 			return nil, fmt.Errorf("jenkins master %q: %w", c.Name, err)
 		}
-		m.byName[c.Name] = &master{c, client}
+		m.byName[c.Name] = &master{c, client, make(chan struct{}, 1)}
 	}
 	return m, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,9 +22,13 @@ import (
 
 // Run polls all masters until ctx ends, each at its own pace.
 func (m *Masters) Run(ctx context.Context) error {
+	if len(m.byName) == 0 {
+		return nil
+	}
 	var group errgroup.Group
+	group.Go(func() error { m.hear(ctx); return nil })
 	for _, found := range m.byName {
-		group.Go(func() error { return m.watch(ctx, found) })
+		group.Go(func() error { m.watch(ctx, found); return nil })
 	}
 	return group.Wait()
 }
@@ -36,45 +41,111 @@ type watcher struct {
 	lease  *lease.Lease
 	// states are those of the jobs, as they are stored.
 	states map[string]poll.JobState
+	// eager are jobs to be looked at outside the rhythm, by full name.
+	eager map[string]*eager
+	// at is when the next cycle begins; failures are those in a row.
+	at       time.Time
+	failures int
 	// told are the problems of the last cycle, so that each is logged once.
 	told map[string]bool
 }
 
 func (m *Masters) newWatcher(found *master) *watcher {
-	return &watcher{Masters: m, master: found, told: map[string]bool{},
+	return &watcher{Masters: m, master: found, eager: map[string]*eager{}, told: map[string]bool{},
 		lease:  lease.New(m.Store, "master/"+found.Name, m.Incarnation, m.Log),
 		poller: poll.New(poll.Options{Client: found.client, Backfill: poll.Backfill(found.Backfill), Log: m.Log})}
 }
 
-func (m *Masters) watch(ctx context.Context, found *master) error {
+func (m *Masters) watch(ctx context.Context, found *master) {
 	w := m.newWatcher(found)
 	defer w.lease.Release(ctx)
-	interval := found.PollInterval.Or(config.DefaultPollInterval)
-	wait, failures := poll.Phase(found.Name, interval), 0
+	w.at = time.Now().Add(poll.Phase(found.Name, w.interval()))
 	for {
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(time.Until(w.due()))
+		wished := false
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
+			return
+		case <-found.nudge:
+			timer.Stop()
+			wished = true
 		case <-timer.C:
 		}
-		began := time.Now()
-		err := w.cycle(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			failures++
-			m.Log.Warn("poll Jenkins", "master", found.Name, "failures", failures, "error", err)
-		} else {
-			failures = 0
-		}
-		wait = next(interval, time.Since(began), failures, err)
-		if err == nil && !w.lease.Held() {
-			wait = poll.Jitter(min(interval, lease.Retry), rand.Float64())
+		if w.turn(ctx, wished); ctx.Err() != nil {
+			return
 		}
 	}
+}
+
+func (w *watcher) interval() time.Duration {
+	return w.master.PollInterval.Or(config.DefaultPollInterval)
+}
+
+// due is when there is something to do. A master that fails is asked for nothing out of turn.
+func (w *watcher) due() time.Time {
+	due := w.at
+	if w.failures > 0 {
+		return due
+	}
+	for _, e := range w.eager {
+		if e.due.Before(due) {
+			due = e.due
+		}
+	}
+	return due
+}
+
+// turn does what is due, and before that, if somebody wishes it, finds out what is. Unless another process has the master.
+func (w *watcher) turn(ctx context.Context, wished bool) {
+	began := time.Now()
+	inTurn := !began.Before(w.at)
+	err := w.hold(ctx, func() error {
+		if wished {
+			if err := w.listen(ctx); err != nil {
+				return err
+			}
+		}
+		switch {
+		case inTurn:
+			return w.cycle(ctx)
+		case w.failures == 0:
+			return w.lookAtEager(ctx)
+		default:
+			return nil
+		}
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	switch {
+	case err != nil:
+		w.failures++
+		w.Log.Warn("poll Jenkins", "master", w.master.Name, "failures", w.failures, "error", err)
+		w.at = time.Now().Add(next(w.interval(), 0, w.failures, err))
+	case !w.lease.Held():
+		w.failures = 0
+		w.at = time.Now().Add(poll.Jitter(min(w.interval(), lease.Retry), rand.Float64()))
+	case inTurn:
+		w.failures = 0
+		w.at = time.Now().Add(next(w.interval(), time.Since(began), 0, nil))
+	}
+}
+
+// hold does something if the process has the master or gets it.
+func (w *watcher) hold(ctx context.Context, do func() error) error {
+	held, err := w.lease.Hold(ctx, w.load)
+	if err == nil && held {
+		err = do()
+	}
+	if w.lease.Lost(err) {
+		err = nil
+	}
+	if !w.lease.Held() {
+		w.states = nil
+		clear(w.eager)
+	}
+	return err
 }
 
 // next is how long to wait after a cycle. Successful ones keep the master's own rhythm, however long they take; failed ones
@@ -86,36 +157,30 @@ func next(interval, took time.Duration, failures int, err error) time.Duration {
 	return poll.Jitter(poll.Delay(interval, failures, err), rand.Float64())
 }
 
-// cycle looks at the master once and stores what it found, unless another process has the master.
+// cycle looks once at all jobs that triggers name and stores what it found.
 func (w *watcher) cycle(ctx context.Context) error {
-	if held, err := w.lease.Hold(ctx, w.load); err != nil || !held {
-		w.states = nil
-		return err
-	}
-	err := w.look(ctx)
-	if w.lease.Lost(err) {
-		return nil
-	}
-	return err
-}
-
-// look looks at all jobs that triggers name.
-func (w *watcher) look(ctx context.Context) error {
 	jobs, err := w.Jobs(ctx, w.master.Name)
 	if err != nil {
 		return fmt.Errorf("find the jobs that triggers name: %w", err)
 	}
-	if len(jobs) == 0 {
-		return nil
-	}
-	result, err := w.poller.Cycle(ctx, jobs, w.states)
-	w.tell(result.Problems)
-	for part := range parts(result, maxEvents) {
-		if failed := w.record(ctx, part); failed != nil {
-			return errors.Join(err, failed)
+	if len(jobs) > 0 {
+		result, err := w.poller.Cycle(ctx, jobs, w.states)
+		w.told = w.tell(result.Problems)
+		if err := errors.Join(err, w.store(ctx, result)); err != nil {
+			return err
 		}
 	}
-	return err
+	return w.looked(ctx, slices.Collect(maps.Keys(w.eager)))
+}
+
+// store stores what was found, a part after the other.
+func (w *watcher) store(ctx context.Context, result poll.Result) error {
+	for part := range parts(result, maxEvents) {
+		if err := w.record(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // load reads what the process that had the master before knew.
@@ -176,8 +241,8 @@ func (w *watcher) record(ctx context.Context, result poll.Result) error {
 	return nil
 }
 
-// tell logs problems that the last cycle did not have.
-func (w *watcher) tell(problems []poll.Problem) {
+// tell logs problems that the last cycle did not have, and returns all of them.
+func (w *watcher) tell(problems []poll.Problem) map[string]bool {
 	told := map[string]bool{}
 	for _, problem := range problems {
 		text := problem.Error()
@@ -186,7 +251,7 @@ func (w *watcher) tell(problems []poll.Problem) {
 		}
 		told[text] = true
 	}
-	w.told = told
+	return told
 }
 
 // passedOver says why a build starts nothing.

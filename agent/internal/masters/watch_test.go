@@ -49,7 +49,7 @@ func TestNothingMovesWhenTheIntakeFails(t *testing.T) {
 	before := r.states()
 	cart.FinishedTimes(3, "SUCCESS")
 	r.broken[2] = errors.New("the disk is full")
-	err := r.watcher.cycle(t.Context())
+	err := r.tryBy(r.watcher)
 	if want := `store the builds of master "ci": build 2 of job "cart": the disk is full`; err == nil || err.Error() != want {
 		t.Fatalf("error %v, want %s", err, want)
 	}
@@ -221,7 +221,7 @@ func TestOneBadRowOfStateIsNamed(t *testing.T) {
 	r.update(func(tx store.Tx) error {
 		return tx.PutJobStates("ci", map[string][]byte{"shop/cart": []byte(`{"lastNumber":"x"}`)})
 	})
-	err := r.watcher.cycle(t.Context())
+	err := r.tryBy(r.watcher)
 	if err == nil || !strings.Contains(err.Error(), `read the state of job "shop/cart": `) {
 		t.Errorf("error %v", err)
 	}

@@ -70,7 +70,7 @@ func (s *Set) Event(r Request) (event trigger.Event, dropped string, err error) 
 	if kind == trigger.Git {
 		return s.git(r)
 	}
-	if err := s.sources[r.Source].admit(r, "source "+r.Source); err != nil {
+	if err := s.Admit(r); err != nil {
 		return trigger.Event{}, "", err
 	}
 	// What is of no kind that is read here must not pass for an event of the agent's own.
@@ -85,6 +85,9 @@ func (s *Set) Event(r Request) (event trigger.Event, dropped string, err error) 
 	}
 	return event, "", err
 }
+
+// Admit refuses, as Event does, who may not send webhooks of a source.
+func (s *Set) Admit(r Request) error { return s.sources[r.Source].admit(r, "source "+r.Source) }
 
 // admit refuses who is neither signed in nor knows the source's secret; where there is a secret, it is asked of everybody.
 func (s source) admit(r Request, what string) error {
