@@ -5,6 +5,8 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/gennaker/gennaker/api/client"
+	"github.com/gennaker/gennaker/api/echo"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -82,6 +85,28 @@ func TestChartsStartPipelines(t *testing.T) {
 	})
 	if got := executions[0].Trigger; len(executions) != 1 || got.Text("artifactName") != "cart" || got.Text("version") != "1.0.1" || got.Text("digest") != "bb" {
 		t.Errorf("%d executions, the first by %v", len(executions), got)
+	}
+
+	var feeds []echo.Feed
+	look := func() {
+		feeds = nil
+		if err := connected(t, agent.URL).Get(t.Context(), "/gennaker/feeds", &feeds); err != nil || len(feeds) != 1 {
+			t.Fatalf("%d feeds, %v", len(feeds), err)
+		}
+	}
+	if look(); feeds[0].Kind != "helm" || feeds[0].Account != "charts" || feeds[0].LastLook == 0 || feeds[0].Items != 1 ||
+		feeds[0].Failing != 0 || feeds[0].Error != "" || feeds[0].Holder == "" || feeds[0].Host == "" {
+		t.Errorf("the feed fares %+v", feeds[0])
+	}
+	index.Store("]")
+	waitFor(t, "the index's problem", func() bool { look(); return feeds[0].Failing == 1 })
+	if len(feeds[0].Problems) != 1 || feeds[0].Problems[0].Error == "" {
+		t.Errorf("the feed fares %+v", feeds[0])
+	}
+	doctor := exec.Command(filepath.Join(programs, "gennaker"), "doctor", "--config", "gennaker.yaml")
+	doctor.Dir = agent.Folder
+	if text, err := doctor.CombinedOutput(); err != nil || !strings.Contains(string(text), `helm account "charts": 1 of 1 have a problem`) {
+		t.Errorf("gennaker doctor: %v\n%s", err, text)
 	}
 }
 

@@ -77,6 +77,34 @@ type EventQuery struct {
 	Limit            int
 }
 
+// Feed is how a registry or chart repository that is looked at for events fares.
+type Feed struct {
+	// Kind is docker, ecr or helm, Account the account's name.
+	Kind            string `json:"kind"`
+	Account         string `json:"account"`
+	IntervalSeconds int64  `json:"intervalSeconds"`
+	// LastLook is when a cycle ended last, LastSuccess when the last one did that could look, NextLook when the next is due;
+	// 0 before the first.
+	LastLook    spinnaker.Millis `json:"lastLook"`
+	LastSuccess spinnaker.Millis `json:"lastSuccess"`
+	NextLook    spinnaker.Millis `json:"nextLook"`
+	// Error is why the last cycle could not look.
+	Error string `json:"error,omitempty"`
+	// Items are how many repositories or charts are looked at, Failing how many of them have a problem; Problems names some.
+	Items    int           `json:"items"`
+	Failing  int           `json:"failing"`
+	Problems []FeedProblem `json:"problems"`
+	// Holder is the agent process that looks, by its id, and Host where it runs; empty when none does.
+	Holder string `json:"holder,omitempty"`
+	Host   string `json:"host,omitempty"`
+}
+
+// FeedProblem is what is wrong with one repository or chart.
+type FeedProblem struct {
+	Item  string `json:"item"`
+	Error string `json:"error"`
+}
+
 // Intake accepts events and explains them.
 type Intake interface {
 	// Webhook accepts a webhook, Message a pushed message: they are durable when it returns.
@@ -92,6 +120,8 @@ type Intake interface {
 	// Replay is Event with what the triggers would make of it now; nothing is started.
 	Replay(ctx context.Context, id string) (Event, error)
 	Subscriptions() []Subscription
+	// Feeds says how each feed fares.
+	Feeds(ctx context.Context) ([]Feed, error)
 	// DescribeCron says in words when a cron expression fires, or what is wrong with it.
 	DescribeCron(expression string) (string, error)
 }
@@ -117,6 +147,7 @@ func (a *API) Register(r gin.IRouter) {
 	own.GET("/events/:id", answer(a.oneEvent))
 	own.GET("/events/:id/replay", answer(a.replay))
 	own.GET("/pipelines/:id/events", answer(a.pipelineEvents))
+	own.GET("/feeds", answer(a.feeds))
 }
 
 // version of our own addresses: it rises when a member is removed or changes its meaning; new ones come at any time.

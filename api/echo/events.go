@@ -66,6 +66,15 @@ func (a *API) list(c *gin.Context, query EventQuery) (any, error) {
 	return events, nil
 }
 
+// feeds serves GET /gennaker/feeds: how each registry and chart repository that is looked at fares.
+func (a *API) feeds(c *gin.Context) (any, error) {
+	feeds, err := a.Intake.Feeds(c)
+	if err != nil {
+		return nil, err
+	}
+	return feeds, nil
+}
+
 func (a *API) subscriptions(*gin.Context) (any, error) { return a.Intake.Subscriptions(), nil }
 
 // validateCron serves GET /validateCronExpression?cronExpression= and Gate's GET /cron/validate?expression=.

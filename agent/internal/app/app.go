@@ -57,10 +57,12 @@ type agent struct {
 	access   *access.Tokens
 	accounts accounts
 	traces   *telemetry.Traces
-	webhooks *webhook.Set
-	feeds    *feed.Feeds
-	crons    *cron.Feed
-	server   *server.Server
+	// feedMetrics count what the feeds do.
+	feedMetrics *feedMetrics
+	webhooks    *webhook.Set
+	feeds       *feed.Feeds
+	crons       *cron.Feed
+	server      *server.Server
 
 	// closers give back what New took, last first.
 	closers []func() error

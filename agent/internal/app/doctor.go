@@ -100,6 +100,8 @@ func storeChecks(ctx context.Context, c config.Config, whole bool) (checks []doc
 		checks = append(checks, doctor.Store(i.View, time.Duration(c.Runner.Lease))...)
 		if whole {
 			checks = append(checks, doctor.Contents(i.View, i.OpenBlob)...)
+		} else {
+			checks = append(checks, feedChecks(c, i.View)...)
 		}
 	}
 	return checks, i.Close

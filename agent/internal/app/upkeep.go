@@ -9,7 +9,7 @@ import (
 // metrics are the agent's own, beside the process's.
 func (a *agent) metrics() *prometheus.Registry {
 	registry := telemetry.Metrics()
-	registry.MustRegister(
+	registry.MustRegister(a.feedMetrics.looks, a.feedMetrics.success, a.feedMetrics.failing,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gennaker_store_updates_total", Help: "Committed updates of the store."},
 			func() float64 { return float64(a.store.Stats().Updates) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gennaker_store_commits_total", Help: "Transactions that the updates shared."},

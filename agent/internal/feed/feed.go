@@ -70,6 +70,8 @@ type Options struct {
 	// durable.
 	Accept   func(tx store.Tx, event trigger.Event, key string) error
 	Accepted func()
+	// Looked, when set, is called with how a feed fares after each cycle.
+	Looked func(Health)
 	// Incarnation is the agent process that holds the leases.
 	Incarnation string
 	Log         *slog.Logger

@@ -31,6 +31,8 @@ type watcher struct {
 	last string
 	// told is the last failure of a cycle.
 	told string
+	// health is what was stored last of how the feed fares, but for SucceededAt, which is up to date.
+	health Health
 }
 
 // item is what the watcher knows of one repository or index. It belongs to one look at a time.
@@ -70,6 +72,7 @@ func (w *watcher) run(ctx context.Context) {
 			failures = 0
 		}
 		wait = w.next(time.Since(began), more, failures, err)
+		w.report(ctx, err, wait)
 	}
 }
 
@@ -119,7 +122,11 @@ func (w *watcher) load(r store.Reader) error {
 	for name, state := range states {
 		w.items[name] = &item{state: state}
 	}
-	return nil
+	before, err := Healths(r, []Account{w.Account})
+	if err == nil {
+		w.health = Health{SucceededAt: before[0].SucceededAt}
+	}
+	return err
 }
 
 // order is the order of this cycle: by name, beginning after the item that was looked at last.
