@@ -43,7 +43,7 @@ kill-replicas: ## Kill either of two agents on one PostgreSQL at random moments,
 
 .PHONY: sim
 sim: ## Simulate random pipelines, users and agents that die, for about SECONDS (600); SEED= plays one again
-	go test -tags sim ./agent/internal/engine ./agent/internal/runner -run '^(TestNaive|TestSimulation|TestWorlds)$$' -count=1 -v \
+	go test ./agent/internal/engine ./agent/internal/runner -run '^(TestNaive|TestSimulation|TestWorlds)$$' -count=1 -v \
 		-timeout $$(($(SECONDS) * 3 + 600))s -args -sim.time=$$(($(SECONDS) / 2))s -sim.seed=$(or $(SEED),0)
 
 .PHONY: bench

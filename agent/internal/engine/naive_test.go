@@ -46,6 +46,7 @@ type show struct {
 	ex      *engine.Execution
 	now     time.Time
 	ids     int
+	ends    int
 	log     []string
 }
 
@@ -55,7 +56,7 @@ func play(t *testing.T, seed uint64) (compared bool) {
 	expected := naive.Play(world)
 	s := &show{t: t, seed: seed, world: world, random: rand.New(rand.NewPCG(seed, 7)), engine: engine.New(spel.New(spel.Config{})), now: naive.Beginning()}
 	var err error
-	if s.stages, err = stage.NewSet(stage.Wait(), stage.ExecutionWindow(time.UTC), naivestage.Work("work"), naivestage.Work("far")); err != nil {
+	if s.stages, err = stage.NewSet(stage.Wait(), stage.ManualJudgment(nil), stage.ExecutionWindow(time.UTC), naivestage.Work("work"), naivestage.Work("far")); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range world.Operations {
@@ -102,12 +103,16 @@ func (s *show) operate(o naive.Operation) {
 		return
 	}
 	event := engine.Event{Kind: engine.EventKind(o.Kind), User: "ann"}
-	if o.Stage != "" {
-		at := slices.IndexFunc(s.ex.Stages, func(one *spinnaker.Stage) bool { return one.RefID == o.Stage })
-		event.StageID = s.ex.Stages[at].ID
+	ref, values := o.Patch()
+	if values != nil {
+		event.Kind, event.Values = engine.EventPatch, values
 	}
-	if o.Kind == "skip" {
-		event.Kind, event.Values = engine.EventPatch, map[string]any{"manualSkip": true}
+	if ref != "" {
+		at := slices.IndexFunc(s.ex.Stages, func(one *spinnaker.Stage) bool { return one.RefID == ref })
+		if at < 0 {
+			return // a window that the stage has not come to
+		}
+		event.StageID = s.ex.Stages[at].ID
 	}
 	s.apply(event)
 }
@@ -190,8 +195,12 @@ func (s *show) apply(events ...engine.Event) {
 		}
 	}
 	before := s.statuses()
-	if _, err := s.advance.Advance(events, s.now, s.id); err != nil {
+	changes, err := s.advance.Advance(events, s.now, s.id)
+	if err != nil {
 		s.fail("%v", err)
+	}
+	if changes.Completed {
+		s.ends++
 	}
 	if err := enginetest.Healthy(s.ex); err != nil {
 		s.fail("%v", err)
@@ -233,7 +242,7 @@ func (s *show) reload() {
 }
 
 func (s *show) outcome() naive.Outcome {
-	outcome := naive.Outcome{Status: string(s.ex.Status), Stages: map[string]string{}}
+	outcome := naive.Outcome{Status: string(s.ex.Status), Ends: s.ends, Stages: map[string]string{}}
 	for _, one := range s.ex.Stages {
 		if one.Type != engine.WindowType {
 			outcome.Stages[one.RefID] = string(one.Status)

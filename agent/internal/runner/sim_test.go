@@ -1,5 +1,3 @@
-//go:build sim
-
 package runner_test
 
 import (
@@ -12,6 +10,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,14 +38,14 @@ var (
 
 // TestWorlds plays random worlds on a virtual clock: pipelines that run each other and wait for each other, users, agents
 // that die at any call of the store, wake-ups that get lost, what users ask for coming twice. Whatever happens, every
-// execution is accounted for at any time, and in the end all is as a naive model says that knows of none of it. It takes
-// minutes under the race detector, and is run by `make sim`.
+// execution is accounted for at any time, its end is published once, and in the end all is as a naive model says that knows
+// of none of it. `make sim` plays for longer.
 func TestWorlds(t *testing.T) {
 	if *simSeed != 0 {
 		playWorld(t, *simSeed, new(tally))
 		return
 	}
-	const fixed, limit = 20, time.Minute
+	const fixed, limit = 20, 40 * time.Second
 	var seen tally
 	began := time.Now()
 	t.Run("fixed", func(t *testing.T) {
@@ -98,8 +97,8 @@ func playWorld(t *testing.T, seed uint64, seen *tally) {
 }
 
 const (
-	// lookEvery is how often an agent looks for work that it was not told of: what a lost wake-up costs.
-	lookEvery = 5 * time.Minute
+	// lookEvery is how often an agent looks for work that it was not told of, in worlds that lose wake-ups.
+	lookEvery = 10 * time.Second
 	// deaths is how many agents die in a world at most.
 	deaths = 20
 )
@@ -111,23 +110,30 @@ type universe struct {
 	world  *naive.World
 	random *rand.Rand
 	disk   store.Store
-	ids    map[string]string
-	agent  *runner.Runner
+	// ids are those of the executions that users have started, by name.
+	ids   map[string]string
+	agent *runner.Runner
 	// stop ends the life of the agent; retired are the goroutines that have to be waited for in the end.
 	stop    func()
 	retired sync.WaitGroup
 	// died says that the present agent is dead.
 	died   chan struct{}
 	killed int
-	// commits counts what agents have written.
-	commits atomic.Int64
+	// commits counts what agents have written, named the ids that they have given out.
+	commits, named atomic.Int64
 
 	mu sync.Mutex
 	// door is what the present agent has for a store.
 	door *door
-	// signals counts the wake-ups, lost those of them that did not get through the door; losing are their numbers.
-	signals, lost int
-	losing        []int
+	// signals counts the wake-ups, lost those of them that did not get through the door: one in so many (losing), and so many
+	// in all (lose).
+	signals, lost, losing, lose int
+	// deaf is since when the agent does not know of work, missed for how long it did not in all.
+	deaf   time.Time
+	missed time.Duration
+	// telling are the ends that updates under way publish, published how often those that were committed did.
+	telling   map[store.Tx][]string
+	published map[string]int
 }
 
 func newUniverse(t *testing.T, seed uint64) *universe {
@@ -138,9 +144,10 @@ func newUniverse(t *testing.T, seed uint64) *universe {
 	u := &universe{
 		t: t, seed: seed, world: naive.Random(seed, naive.Options{Stages: 8, Pipelines: 3}), random: rand.New(rand.NewPCG(seed, 3)),
 		disk: disk, ids: map[string]string{}, died: make(chan struct{}, 1),
+		telling: map[store.Tx][]string{}, published: map[string]int{},
 	}
-	for range max(0, u.random.IntN(6)-3) {
-		u.losing = append(u.losing, u.random.IntN(60))
+	if u.random.IntN(2) == 0 {
+		u.losing, u.lose = 1+u.random.IntN(6), 1+u.random.IntN(10)
 	}
 	done := make(chan struct{})
 	u.retired.Go(func() { u.forward(done) })
@@ -173,12 +180,16 @@ func (u *universe) play() (compared bool) {
 			break
 		}
 	}
+	if !u.over() {
+		u.t.Errorf("seed %d: something never ends\n%s", u.seed, u.world)
+	}
+	u.audit()
 	return u.compare()
 }
 
 // live begins the life of an agent.
 func (u *universe) live() {
-	d := &door{Store: u.disk, universe: u, due: make(chan struct{}, 1), lives: 1 << 30}
+	d := &door{Store: u.disk, universe: u, due: make(chan struct{}, 1), lives: 1 << 30, end: ending(u.random.IntN(3))}
 	if u.killed < deaths {
 		d.lives = 1 + u.random.IntN(40)
 	}
@@ -188,8 +199,18 @@ func (u *universe) live() {
 	for {
 		options := testOptions(u.t, d, &far{universe: u, door: d}, naivestage.Work("work"), stage.ExecutionWindow(time.UTC))
 		options.Log = slog.New(slog.DiscardHandler)
+		options.NewID = func() string { return fmt.Sprintf("%026d", u.named.Add(1)) }
 		options.Poll, options.Renew, options.DeadAfter, options.Drain = time.Hour, time.Hour, 4*time.Hour, time.Millisecond
-		if len(u.losing) > 0 {
+		options.Ended = func(tx store.Tx, ex *spinnaker.Execution) error { return u.tell(tx, ex, "end") }
+		options.Notify = func(tx store.Tx, ex *spinnaker.Execution, changes []engine.Notification) error {
+			for _, change := range changes {
+				if change.Type == "orca:pipeline:complete" || change.Type == "orca:pipeline:failed" {
+					return u.tell(tx, ex, "notification")
+				}
+			}
+			return nil
+		}
+		if u.loses() {
 			options.Poll = lookEvery
 		}
 		r, err := runner.New(u.t.Context(), options)
@@ -244,25 +265,17 @@ func (u *universe) replace() {
 
 // operate does what a user does. Who gets no answer asks again.
 func (u *universe) operate(o naive.Operation) {
-	if o.Kind == "start" {
-		err := u.disk.Update(u.t.Context(), func(tx store.Tx) (err error) {
-			u.ids[o.Execution], _, err = u.agent.Start(tx, runner.Start{Pipeline: u.pipeline(o.Pipeline), Trigger: spinnaker.Trigger{"user": "ann"}})
-			return err
-		})
-		if err != nil {
-			u.t.Fatal(err)
-		}
-		return
-	}
-	for {
+	again := o.Kind != "restart" && u.random.IntN(5) == 0 // the second of two restarts would find what the first has made
+	for !u.done(o) {
 		err := u.ask(o)
 		var refused *spinnaker.Error
-		if err == nil && u.random.IntN(5) > 0 || errors.As(err, &refused) {
+		switch {
+		case errors.As(err, &refused), err == nil && !again:
 			return
-		}
-		if err != nil && !errors.Is(err, errDead) {
+		case err != nil && !errors.Is(err, errDead):
 			u.t.Fatalf("%s: %v", o, err)
 		}
+		again = again && err != nil
 		synctest.Wait()
 		select {
 		case <-u.died:
@@ -272,28 +285,82 @@ func (u *universe) operate(o naive.Operation) {
 	}
 }
 
+// done says whether a restart has taken place, or is about to, although who asked for it was not told.
+func (u *universe) done(o naive.Operation) (done bool) {
+	id := u.find(o.Execution)
+	if o.Kind != "restart" || id == "" {
+		return false
+	}
+	ref := u.stageID(id, o.Stage)
+	err := u.disk.View(u.t.Context(), func(r store.Reader) error {
+		ex, err := r.Execution(id)
+		if err != nil {
+			return err
+		}
+		details, _ := ex.Stage(ref).Context["restartDetails"].(map[string]any)
+		at, _ := engine.Number(details["restartTime"])
+		events, err := r.ExecutionEvents(id)
+		done = int64(at) == time.Now().UnixMilli() || slices.ContainsFunc(events, func(e engine.Event) bool { return e.Kind == engine.EventRestart && e.StageID == ref })
+		return err
+	})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return done
+}
+
 func (u *universe) ask(o naive.Operation) error {
-	ctx, id := u.t.Context(), u.ids[o.Execution]
-	stageID := ""
-	if o.Stage != "" {
-		for _, s := range u.execution(id).Stages {
-			if s.RefID == o.Stage {
-				stageID = s.ID
-			}
+	if o.Kind == "start" {
+		return u.door.Update(u.t.Context(), func(tx store.Tx) (err error) {
+			start := runner.Start{Pipeline: u.pipeline(o.Pipeline), Trigger: spinnaker.Trigger{"user": "ann", "correlationId": o.Execution}}
+			u.ids[o.Execution], _, err = u.agent.Start(tx, start)
+			return err
+		})
+	}
+	ctx, id := u.t.Context(), u.find(o.Execution)
+	ref, values := o.Patch()
+	stageID := u.stageID(id, ref)
+	if id == "" || ref != "" && stageID == "" {
+		return nil // no such execution, or no such window
+	}
+	switch {
+	case values != nil:
+		return u.agent.Patch(ctx, id, stageID, "ann", values)
+	case o.Kind == "cancel":
+		return u.agent.Cancel(ctx, id, "ann", "enough")
+	case o.Kind == "pause":
+		return u.agent.Pause(ctx, id, "ann")
+	case o.Kind == "resume":
+		return u.agent.Resume(ctx, id, "ann")
+	default:
+		return u.agent.Restart(ctx, id, stageID, "ann", false)
+	}
+}
+
+// find returns the id of the execution with a name in the model, or "".
+func (u *universe) find(name string) string {
+	if id, ok := u.ids[name]; ok {
+		return id
+	}
+	for id, other := range u.names() {
+		if other == name {
+			return id
 		}
 	}
-	switch o.Kind {
-	case "cancel":
-		return u.agent.Cancel(ctx, id, "ann", "enough")
-	case "pause":
-		return u.agent.Pause(ctx, id, "ann")
-	case "resume":
-		return u.agent.Resume(ctx, id, "ann")
-	case "restart":
-		return u.agent.Restart(ctx, id, stageID, "ann", false)
-	default:
-		return u.agent.Patch(ctx, id, stageID, "ann", map[string]any{"manualSkip": true})
+	return ""
+}
+
+// stageID returns the id of a stage of an execution, or "".
+func (u *universe) stageID(id, ref string) string {
+	if id == "" || ref == "" {
+		return ""
 	}
+	for _, s := range u.execution(id).Stages {
+		if s.RefID == ref {
+			return s.ID
+		}
+	}
+	return ""
 }
 
 func (u *universe) pipeline(id string) spinnaker.Pipeline {
@@ -315,8 +382,11 @@ func (u *universe) forward(done chan struct{}) {
 		}
 		u.mu.Lock()
 		u.signals++
-		if slices.Contains(u.losing, u.signals) {
+		if u.lost < u.lose && u.signals%u.losing == 0 {
 			u.lost++
+			if u.deaf.IsZero() {
+				u.deaf = time.Now()
+			}
 		} else {
 			select {
 			case u.door.due <- struct{}{}:
@@ -327,16 +397,78 @@ func (u *universe) forward(done chan struct{}) {
 	}
 }
 
-// door is the store as an agent has it: after some calls the agent is dead, before, during or after one of them.
+// loses says whether wake-ups are still to be lost.
+func (u *universe) loses() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.lost < u.lose
+}
+
+// looked notes that the agent looks for work, whether it was told of it or not.
+func (u *universe) looked() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.deaf.IsZero() {
+		u.missed += time.Since(u.deaf)
+		u.deaf = time.Time{}
+	}
+}
+
+// tell notes that an update publishes the end of an execution.
+func (u *universe) tell(tx store.Tx, ex *spinnaker.Execution, what string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.telling[tx] = append(u.telling[tx], fmt.Sprintf("%s of %s at %d", what, ex.ID, ex.EndTime))
+	return nil
+}
+
+// told notes that an update has ended, which was committed or undone.
+func (u *universe) told(tx store.Tx, committed bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if committed {
+		for _, what := range u.telling[tx] {
+			u.published[what]++
+		}
+	}
+	delete(u.telling, tx)
+}
+
+// audit checks that the end of everything was published, and nothing twice.
+func (u *universe) audit() {
+	for _, ex := range u.executions() {
+		end := fmt.Sprintf("of %s at %d", ex.ID, ex.EndTime)
+		if u.published["end "+end] == 0 || ex.Status != spinnaker.Canceled && u.published["notification "+end] == 0 {
+			u.t.Errorf("seed %d: the end %s (%s) was not published, or nobody was notified of it", u.seed, end, ex.Status)
+		}
+	}
+	for what, times := range u.published {
+		if times != 1 {
+			u.t.Errorf("seed %d: the %s was published %d times", u.seed, what, times)
+		}
+	}
+}
+
+// door is the store as an agent has it: after some calls the agent is dead.
 type door struct {
 	store.Store
 	universe *universe
 	due      chan struct{}
+	end      ending
 
 	mu    sync.Mutex
 	lives int
 	dead  bool
 }
+
+// ending is when an agent dies: before its last call of the store, during it, so that it is undone, or after it.
+type ending int
+
+const (
+	before ending = iota
+	during
+	after
+)
 
 func (d *door) isDead() bool {
 	d.mu.Lock()
@@ -354,30 +486,29 @@ func (d *door) revive() {
 func (d *door) Due() <-chan struct{} { return d.due }
 
 func (d *door) View(ctx context.Context, read func(store.Reader) error) error {
-	if d.isDead() {
-		return errDead
+	if d.last() || d.isDead() {
+		return d.die()
 	}
-	return d.Store.View(ctx, read)
+	return d.Store.View(ctx, func(r store.Reader) error { return read(attentive{r, d.universe}) })
 }
 
-// call counts a call. The last one fails in one of three ways.
-func (d *door) call() (before, during, after bool) {
+// attentive is a reader that notices when an agent looks for work.
+type attentive struct {
+	store.Reader
+	universe *universe
+}
+
+func (a attentive) PendingExecutions(limit int) ([]string, error) {
+	a.universe.looked()
+	return a.Reader.PendingExecutions(limit)
+}
+
+// last counts a call, and says whether it is the agent's last one.
+func (d *door) last() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.dead {
-		return true, false, false
-	}
 	d.lives--
-	switch {
-	case d.lives > 0:
-		return false, false, false
-	case d.lives%3 == 0:
-		before = true
-	default:
-		during = d.lives%2 == 0
-		after = !during
-	}
-	return before, during, after
+	return d.lives == 0
 }
 
 func (d *door) die() error {
@@ -391,27 +522,30 @@ func (d *door) die() error {
 }
 
 func (d *door) Update(ctx context.Context, change func(store.Tx) error) error {
-	before, during, after := d.call()
-	if before {
+	last := d.last()
+	if d.isDead() || last && d.end == before {
 		return d.die()
 	}
+	var in store.Tx
 	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		in = tx
 		if d.isDead() {
 			return errDead
 		}
 		if err := change(tx); err != nil {
 			return err
 		}
-		if during {
+		if last && d.end == during {
 			return errDead
 		}
 		return nil
 	})
-	if during || after {
-		return d.die()
-	}
+	d.universe.told(in, err == nil)
 	if err == nil {
 		d.universe.account()
+	}
+	if last {
+		return d.die()
 	}
 	return err
 }
@@ -476,11 +610,11 @@ func (u *universe) over() bool {
 }
 
 // compare compares how all has ended with what the model says. What things at about the same time make of each other is
-// left open when wake-ups were lost, which made some late.
+// left open for as long as the agent did not know of work because wake-ups were lost.
 func (u *universe) compare() bool {
 	result := naive.Play(u.world)
 	found := u.outcomes()
-	if late := time.Millisecond + time.Duration(u.lost)*lookEvery; result.Closest <= late {
+	if late := time.Millisecond + u.missed; result.Closest <= late {
 		return false
 	}
 	for name, expected := range result.Outcomes {
@@ -498,22 +632,34 @@ func (u *universe) compare() bool {
 	return true
 }
 
-// outcomes gives all executions the names that they have in the model.
-func (u *universe) outcomes() map[string]naive.Outcome {
-	names, children, out := map[string]string{}, map[string]int{}, map[string]naive.Outcome{}
+// names are the names that all executions have in the model, by their ids.
+func (u *universe) names() map[string]string {
+	names, children := map[string]string{}, map[string]int{}
 	for name, id := range u.ids {
 		names[id] = name
 	}
-	all := u.executions()
 	byID := map[string]*spinnaker.Execution{}
-	for _, ex := range all {
+	for _, ex := range u.executions() {
 		byID[ex.ID] = ex
 		if parent := byID[ex.Trigger.Text("parentPipelineId")]; parent != nil {
 			stageID := ex.Trigger.Text("parentPipelineStageId")
 			children[stageID]++
 			names[ex.ID] = fmt.Sprintf("%s/%s#%d", names[parent.ID], parent.Stage(stageID).RefID, children[stageID])
 		}
+	}
+	return names
+}
+
+// outcomes are how all executions have ended, by their names in the model.
+func (u *universe) outcomes() map[string]naive.Outcome {
+	names, out := u.names(), map[string]naive.Outcome{}
+	for _, ex := range u.executions() {
 		outcome := naive.Outcome{Status: string(ex.Status), Stages: map[string]string{}}
+		for what := range u.published {
+			if strings.HasPrefix(what, "end of "+ex.ID+" ") {
+				outcome.Ends++
+			}
+		}
 		for _, s := range ex.Stages {
 			if s.Type != engine.WindowType {
 				outcome.Stages[s.RefID] = string(s.Status)

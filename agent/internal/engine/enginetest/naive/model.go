@@ -49,6 +49,8 @@ type model struct {
 	closest time.Duration
 	// confused says that two things happened at once whose order is left open.
 	confused bool
+	// touched is when something last happened to the slots of a pipeline, by its id.
+	touched map[string]time.Duration
 }
 
 // run is an execution.
@@ -64,8 +66,14 @@ type run struct {
 	check bool
 	// final is what the execution ends as, once nothing goes on any more.
 	final string
-	since time.Duration
-	top   []*node
+	// ends is how often it has ended; begun says that a stage of it has ever started.
+	ends  int
+	begun bool
+	// told is when the end of a child last changed something in it.
+	told time.Duration
+	// parent is the stage that has started it.
+	parent *node
+	top    []*node
 }
 
 // node is a stage.
@@ -89,8 +97,12 @@ type node struct {
 	// after and upon are what is to be put in when the work is over.
 	after, upon []Stage
 	kids        []*node
-	child       *run
+	// child is what the stage waits for, last the last execution that it has started; children counts those.
+	child, last *run
 	children    int
+	// answer is what a user said of a judgment, hurry that a user does not want to wait.
+	answer string
+	hurry  bool
 }
 
 // Result is what a model says.
@@ -102,7 +114,7 @@ type Result struct {
 
 // Play plays a world to its end.
 func Play(w *World) Result {
-	m := &model{world: w, closest: never}
+	m := &model{world: w, closest: never, touched: map[string]time.Duration{}}
 	operations := slices.Clone(w.Operations)
 	m.settle()
 	for {
@@ -150,7 +162,7 @@ func (m *model) next() (at time.Duration, act func(), quiet bool) {
 		case n.part == waitsForWindow:
 			offer(max(m.now, n.opens), true, func() { m.work(n) })
 		default:
-			if n.part == works && n.Type != "pipeline" {
+			if n.part == works && n.Type != "pipeline" && n.Type != "judgment" {
 				offer(m.now+max(0, n.left), n.left < 0, func() { m.worked(n, n.ends()) })
 			}
 			if n.limit != never {
@@ -206,6 +218,10 @@ func (m *model) change() bool {
 
 func (m *model) changeRun(r *run) bool {
 	if !r.started {
+		if r.pipeline.Expires > 0 && m.now > r.pipeline.Expires && !r.begun {
+			m.cancel(r)
+			return true
+		}
 		r.started, r.status = true, running
 		return true
 	}
@@ -254,8 +270,18 @@ func (m *model) changeRun(r *run) bool {
 func (m *model) changeNode(n *node) bool {
 	switch n.part {
 	case works:
-		if n.child != nil && complete(n.child.status) && !n.run.paused {
+		switch {
+		case n.run.paused:
+		case n.child != nil && complete(n.child.status):
+			m.confused = m.confused || n.run.told == m.now
+			n.run.told = m.now
 			m.worked(n, map[string]string{succeeded: succeeded, canceled: canceled}[n.child.status])
+			return true
+		case n.answer != "":
+			m.worked(n, map[string]string{"continue": succeeded}[n.answer])
+			return true
+		case n.Type == "wait" && n.hurry:
+			m.worked(n, succeeded)
 			return true
 		}
 	case asks, hasAfter:
@@ -316,7 +342,7 @@ func (m *model) start(n *node) {
 		m.end(n, skipped)
 		return
 	}
-	n.status = running
+	n.status, n.run.begun = running, true
 	if n.Opens == n.Closes {
 		m.work(n)
 		return
@@ -351,13 +377,14 @@ func (m *model) work(n *node) {
 // first is the first step of a stage.
 func (m *model) first(n *node) {
 	n.part, n.after, n.upon = works, n.After, n.OnFailure
-	if n.Type == "pipeline" {
+	if n.Type == "pipeline" && n.child == nil { // else it only watches the child that it has
 		n.children++
-		child := m.launch(fmt.Sprintf("%s/%s#%d", n.run.name, n.Ref, n.children), n.Child)
+		n.last = m.launch(fmt.Sprintf("%s/%s#%d", n.run.name, n.Ref, n.children), n.Child)
+		n.last.parent = n
 		if n.Leave {
 			m.worked(n, succeeded)
 		} else {
-			n.child = child
+			n.child = n.last
 		}
 	}
 	if len(n.Before) > 0 {
@@ -559,8 +586,26 @@ func (m *model) cancel(r *run) {
 	if complete(r.status) || r.canceled {
 		return
 	}
+	if r.waiting {
+		m.touch(r)
+	}
+	m.supersede(r)
+}
+
+// supersede cancels an execution in the course of what happens to another one of its pipeline.
+func (m *model) supersede(r *run) {
 	r.canceled, r.waiting, r.started = true, false, true
 	m.stopRun(r, canceled)
+}
+
+// touch notes that something happens to the slots of a pipeline. Two such things at once may come in either order.
+func (m *model) touch(r *run) {
+	if r.pipeline.Limit == 0 {
+		return
+	}
+	at, before := m.touched[r.pipeline.ID]
+	m.confused = m.confused || before && at == m.now
+	m.touched[r.pipeline.ID] = m.now
 }
 
 // finish ends an execution and lets others start that wait for it.
@@ -569,6 +614,10 @@ func (m *model) finish(r *run, final string) {
 		final = canceled
 	}
 	r.status, r.final, r.check, r.waiting = final, "", false, false
+	r.ends++
+	if r.begun {
+		m.touch(r)
+	}
 	var parked []*run
 	for _, o := range m.runs {
 		if o.waiting && !complete(o.status) && o.pipeline.ID == r.pipeline.ID {
@@ -589,7 +638,9 @@ func (m *model) finish(r *run, final string) {
 	newest := len(parked) - 1
 	parked[newest].waiting = false
 	for _, o := range parked[:newest] {
-		m.cancel(o)
+		if !o.canceled {
+			m.supersede(o)
+		}
 	}
 }
 
@@ -607,13 +658,11 @@ func (m *model) free(r *run) bool {
 // launch starts an execution, or has it wait.
 func (m *model) launch(name, pipeline string) *run {
 	at := slices.IndexFunc(m.world.Pipelines, func(p Pipeline) bool { return p.ID == pipeline })
-	r := &run{name: name, pipeline: m.world.Pipelines[at], status: notStarted, since: m.now}
+	r := &run{name: name, pipeline: m.world.Pipelines[at], status: notStarted, told: never}
 	for _, s := range r.pipeline.Stages {
 		r.top = append(r.top, &node{Stage: s, run: r, status: notStarted})
 	}
-	for _, o := range m.runs {
-		m.confused = m.confused || r.pipeline.Limit > 0 && o.pipeline.ID == pipeline && o.since == m.now
-	}
+	m.touch(r)
 	r.waiting = !m.free(r)
 	m.runs = append(m.runs, r)
 	return r
@@ -638,10 +687,16 @@ func (m *model) operate(o Operation) {
 		r.paused = r.paused || r.status == running
 	case "resume":
 		r.paused = false
+	case "restart":
+		m.restart(r, n, false)
 	case "skip":
 		m.skip(n)
-	case "restart":
-		m.restart(r, n)
+	case "open":
+		n.opens = min(n.opens, m.now)
+	case "continue", "stop":
+		n.answer = o.Kind
+	case "hurry":
+		n.hurry = true
 	}
 }
 
@@ -655,12 +710,15 @@ func (m *model) skip(n *node) {
 	}
 }
 
-func (m *model) restart(r *run, n *node) {
+// restart runs an execution again from a stage; keep: one that only watches the child that it has. Who waited for the
+// execution waits for it again.
+func (m *model) restart(r *run, n *node, keep bool) {
 	if r.canceled && !complete(r.status) || n.status == running {
 		return
 	}
 	r.final = ""
 	if complete(r.status) {
+		m.touch(r)
 		r.canceled, r.check, r.paused = false, false, false
 		r.waiting = !m.free(r)
 		r.status = running
@@ -669,7 +727,14 @@ func (m *model) restart(r *run, n *node) {
 		}
 		r.started = !r.waiting
 	}
+	last := n.last
 	m.reset(n)
+	if keep {
+		n.child, n.last = last, last
+	}
+	if p := r.parent; p != nil && complete(p.run.status) {
+		m.restart(p.run, p, true)
+	}
 }
 
 // reset forgets that a stage has run, and those that come after it.
@@ -751,7 +816,7 @@ func halts(status string) bool { return status == terminal || status == canceled
 func (m *model) outcomes() map[string]Outcome {
 	out := map[string]Outcome{}
 	for _, r := range m.runs {
-		o := Outcome{Status: r.status, Stages: map[string]string{}}
+		o := Outcome{Status: r.status, Ends: r.ends, Stages: map[string]string{}}
 		if r.paused && !complete(r.status) {
 			o.Status = paused
 		}

@@ -56,6 +56,9 @@ func (d dice) pipeline(nth int) Pipeline {
 	if d.Pipelines > 1 && d.chance(40) {
 		p.Limit = 1 + d.IntN(2)
 	}
+	if d.chance(10) {
+		p.Expires = d.time(0, 2*time.Hour)
+	}
 	for i := range 1 + d.IntN(d.Stages) {
 		s := d.stage(fmt.Sprint(i+1), 3)
 		s.Requires = d.requires(i)
@@ -65,6 +68,8 @@ func (d dice) pipeline(nth int) Pipeline {
 				Leave: d.chance(20), Choice: s.Choice, Timeout: s.Timeout, Lucky: s.Lucky}
 		case d.chance(10):
 			s = Stage{Ref: s.Ref, Requires: s.Requires, Type: "wait", Takes: s.Takes, Choice: s.Choice, Timeout: s.Timeout}
+		case d.chance(10):
+			s = Stage{Ref: s.Ref, Requires: s.Requires, Type: "judgment", Choice: s.Choice, Timeout: d.time(time.Minute, 2*time.Hour), Lucky: s.Lucky}
 		}
 		s.Disabled = d.chance(5)
 		if d.chance(5) {
@@ -119,30 +124,68 @@ func (d dice) stage(ref string, inserts int) Stage {
 	return s
 }
 
-// visit has somebody start a pipeline, and do one thing and another to the execution.
+// visit has somebody start a pipeline, and do one thing and another to the execution and to what it starts.
 func (d dice) visit(w *World, name string, p Pipeline) {
 	at := d.time(time.Second, 20*time.Minute)
 	w.Operations = append(w.Operations, Operation{At: at, Kind: "start", Execution: name, Pipeline: p.ID})
-	do := func(kind, stage string) {
-		w.Operations = append(w.Operations, Operation{At: at, Kind: kind, Execution: name, Stage: stage})
-	}
-	for range d.IntN(4) {
+	touched := []string{name}
+	for range d.IntN(5) {
 		at += d.time(time.Second, 2*time.Hour)
-		s := p.Stages[d.IntN(len(p.Stages))]
-		switch n := d.IntN(10); {
-		case n < 1:
-			do("cancel", "")
-		case n < 4:
-			do("pause", "")
-			at += d.time(time.Second, 2*time.Hour)
-			do("resume", "")
-		case n < 7:
-			do("restart", s.Ref)
-		case d.SkipAny || s.Type == "pipeline":
-			do("skip", s.Ref)
+		one, of := d.descend(w, name, p)
+		if !slices.Contains(touched, one) {
+			touched = append(touched, one)
+		}
+		for _, o := range d.whim(of) {
+			at += o.At
+			o.At, o.Execution = at, one
+			w.Operations = append(w.Operations, o)
 		}
 	}
 	// Whatever is paused goes on in the end.
-	at += d.time(time.Second, time.Hour)
-	do("resume", "")
+	for _, one := range touched {
+		at += d.time(time.Second, time.Hour)
+		w.Operations = append(w.Operations, Operation{At: at, Kind: "resume", Execution: one})
+	}
+}
+
+// descend chooses an execution or, now and then, one that a stage of it may have started.
+func (d dice) descend(w *World, name string, p Pipeline) (string, Pipeline) {
+	for d.chance(40) {
+		var runs []Stage
+		for _, s := range p.Stages {
+			if s.Type == "pipeline" {
+				runs = append(runs, s)
+			}
+		}
+		if len(runs) == 0 {
+			break
+		}
+		s := runs[d.IntN(len(runs))]
+		name = fmt.Sprintf("%s/%s#1", name, s.Ref)
+		p = w.Pipelines[slices.IndexFunc(w.Pipelines, func(p Pipeline) bool { return p.ID == s.Child })]
+	}
+	return name, p
+}
+
+// whim is what a user does to an execution of a pipeline, each thing so long after the one before.
+func (d dice) whim(p Pipeline) []Operation {
+	s := p.Stages[d.IntN(len(p.Stages))]
+	switch n := d.IntN(12); {
+	case n < 1:
+		return []Operation{{Kind: "cancel"}}
+	case n < 4:
+		return []Operation{{Kind: "pause"}, {Kind: "resume", At: d.time(time.Second, 2*time.Hour)}}
+	case n < 7:
+		return []Operation{{Kind: "restart", Stage: s.Ref}}
+	case s.Opens != s.Closes && n < 9:
+		return []Operation{{Kind: "open", Stage: s.Ref}}
+	case s.Type == "judgment":
+		return []Operation{{Kind: []string{"continue", "continue", "stop"}[d.IntN(3)], Stage: s.Ref}}
+	case s.Type == "wait" && n < 10:
+		return []Operation{{Kind: "hurry", Stage: s.Ref}}
+	case d.SkipAny || s.Type == "pipeline":
+		return []Operation{{Kind: "skip", Stage: s.Ref}}
+	default:
+		return nil
+	}
 }

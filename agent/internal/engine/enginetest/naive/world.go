@@ -18,16 +18,18 @@ type World struct {
 	Operations []Operation
 }
 
-// Pipeline is a pipeline. Limit is how many of its executions may run at the same time; 0 is any number.
+// Pipeline is a pipeline. Limit is how many of its executions may run at the same time; 0 is any number. Expires is when
+// an execution must have started, counted from the beginning of the world; 0 is any time.
 type Pipeline struct {
-	ID     string
-	Limit  int
-	Keep   bool
-	Stages []Stage
+	ID      string
+	Limit   int
+	Keep    bool
+	Expires time.Duration
+	Stages  []Stage
 }
 
-// Stage is a stage of the type work, wait or pipeline. A work stage does nothing until its time is over, and then ends as
-// it is told to.
+// Stage is a stage of the type work, wait, judgment or pipeline. A work stage does nothing until its time is over, and then
+// ends as it is told to.
 type Stage struct {
 	Ref      string
 	Requires []string
@@ -62,7 +64,8 @@ type Stage struct {
 // Operation is what a user does.
 type Operation struct {
 	At time.Duration
-	// Kind is start, cancel, pause, resume, restart or skip.
+	// Kind is start, cancel, pause, resume or restart; skip for a stage that runs a pipeline, hurry for one that waits, open
+	// for the execution window of one, continue and stop for a judgment.
 	Kind string
 	// Execution is the name of the execution; start gives it. A child has the name of its parent, the stage's refId and
 	// its number: A/3#1.
@@ -98,6 +101,9 @@ func (p Pipeline) JSON() map[string]any {
 	} else if p.Limit > 1 {
 		document["maxConcurrentExecutions"] = p.Limit
 	}
+	if p.Expires > 0 {
+		document["startTimeExpiry"] = Beginning().Add(p.Expires).UnixMilli()
+	}
 	return document
 }
 
@@ -113,10 +119,14 @@ func (s Stage) JSON() map[string]any {
 
 // Kind is the stage's type as the engine knows it.
 func (s Stage) Kind() string {
-	if s.Far {
+	switch {
+	case s.Far:
 		return "far"
+	case s.Type == "judgment":
+		return "manualJudgment"
+	default:
+		return s.Type
 	}
-	return s.Type
 }
 
 // Context is the stage's context.
@@ -220,9 +230,27 @@ func objects(value any) []map[string]any {
 	return out
 }
 
-// Outcome is how an execution ended: its status, and that of each stage by refId.
+// Patch is what an operation sets in the context of a stage, nil for an operation that sets nothing. The stage is that of
+// the refId, which for a window is not the operation's own.
+func (o Operation) Patch() (ref string, values map[string]any) {
+	switch o.Kind {
+	case "skip":
+		return o.Stage, map[string]any{"manualSkip": true}
+	case "hurry":
+		return o.Stage, map[string]any{"skipRemainingWait": true}
+	case "open":
+		return o.Stage + "<0", map[string]any{"skipRemainingWait": true}
+	case "continue", "stop":
+		return o.Stage, map[string]any{"judgmentStatus": o.Kind}
+	default:
+		return o.Stage, nil
+	}
+}
+
+// Outcome is how an execution ended: its status, how often its end was published, and the status of each stage by refId.
 type Outcome struct {
 	Status string
+	Ends   int
 	Stages map[string]string
 }
 
@@ -232,5 +260,5 @@ func (o Outcome) String() string {
 		parts = append(parts, ref+"="+status)
 	}
 	slices.Sort(parts)
-	return o.Status + " " + strings.Join(parts, " ")
+	return fmt.Sprintf("%s (ended %d times) %s", o.Status, o.Ends, strings.Join(parts, " "))
 }
