@@ -46,9 +46,9 @@ func TestFullDisk(t *testing.T) {
 	}
 	// The wait is over meanwhile, and nobody could write that down.
 	await(t, "the agent has failed to go on", func(context.Context) (bool, error) {
-		return strings.Contains(agent.log(), "advance execution"), nil
+		return strings.Contains(agent.Log(), "advance execution"), nil
 	})
-	if log := agent.log(); !strings.Contains(log, "gennaker.db") || !strings.Contains(log, "check the disk") {
+	if log := agent.Log(); !strings.Contains(log, "gennaker.db") || !strings.Contains(log, "check the disk") {
 		t.Errorf("the log does not name the file and what to do:\n%s", log)
 	}
 	execution, err := c.Execution(t.Context(), id)
@@ -87,7 +87,7 @@ func walSize(t *testing.T, agent *Agent) uint64 {
 func (a *Agent) limitFiles(t *testing.T, size uint64) {
 	t.Helper()
 	limit := unix.Rlimit{Cur: size, Max: unix.RLIM_INFINITY}
-	if err := unix.Prlimit(a.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+	if err := unix.Prlimit(a.PID(), unix.RLIMIT_FSIZE, &limit, nil); err != nil {
 		t.Fatalf("limit the agent's files: %v", err)
 	}
 }

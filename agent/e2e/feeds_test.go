@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -103,7 +102,7 @@ func TestChartsStartPipelines(t *testing.T) {
 	if len(feeds[0].Problems) != 1 || feeds[0].Problems[0].Error == "" {
 		t.Errorf("the feed fares %+v", feeds[0])
 	}
-	doctor := exec.Command(filepath.Join(programs, "gennaker"), "doctor", "--config", "gennaker.yaml")
+	doctor := exec.Command(program, "doctor", "--config", "gennaker.yaml")
 	doctor.Dir = agent.Folder
 	if text, err := doctor.CombinedOutput(); err != nil || !strings.Contains(string(text), `helm account "charts": 1 of 1 have a problem`) {
 		t.Errorf("gennaker doctor: %v\n%s", err, text)

@@ -3,8 +3,10 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/gennaker/gennaker/agent/e2e/agenttest"
 	"github.com/gennaker/gennaker/agent/internal/store/postgres/postgrestest"
 )
 
@@ -13,7 +15,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 // database is the PostgreSQL of the tests. What it calls durable is on the disk.
 var database = postgrestest.Cluster{Settings: []string{"fsync=on", "full_page_writes=on", "shared_buffers=256MB"}}
 
-// run builds the programs that the tests start, once for all of them.
+// run builds the agent that the tests start, once for all of them.
 func run(m *testing.M) (status int) {
 	folder, err := os.MkdirTemp("", "gennaker-e2e-")
 	if err != nil {
@@ -21,8 +23,8 @@ func run(m *testing.M) (status int) {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	programs = folder
-	if err := build(folder, "agent/cmd/gennaker"); err != nil {
+	program = filepath.Join(folder, "gennaker")
+	if err := agenttest.Build(program, agenttest.Agent); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

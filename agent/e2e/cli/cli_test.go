@@ -9,15 +9,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-// program is the command that the scripts run.
-const program = "github.com/gennaker/gennaker/agent/cmd/gennaker"
+	"github.com/gennaker/gennaker/agent/e2e/agenttest"
+)
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
 
@@ -33,10 +31,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	build := exec.Command("go", "build", "-o", folder+string(filepath.Separator), program)
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build the agent:", err)
+	if err := agenttest.Build(filepath.Join(folder, "gennaker"), agenttest.Agent); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	bin = folder

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,20 +13,15 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/e2e/agenttest"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
 )
 
-const (
-	// startTimeout is how long an agent may take until it serves, stopTimeout until it has ended.
-	startTimeout = 2 * time.Minute
-	stopTimeout  = 2 * time.Minute
-)
+// untilTimeout is how long until waits.
+const untilTimeout = 2 * time.Minute
 
 // worldKey is where a script's world is among its values.
 type worldKey struct{}
@@ -37,20 +31,11 @@ type world struct {
 	folder string
 	// url is the address of the agent, also after it has ended: the next one gets the same.
 	url     string
-	agent   *process
+	agent   *agenttest.Process
 	jenkins *jenkinstest.Server
 }
 
 func newWorld(folder string) *world { return &world{folder: folder} }
-
-// process is a running agent.
-type process struct {
-	cmd *exec.Cmd
-	log *bytes.Buffer
-	// lines are what it printed, ended is how it ended.
-	lines chan string
-	ended chan error
-}
 
 // expand fills in $LISTEN, the address of the agent or a free one, $JENKINS_URL and $JENKINS_TOKEN.
 func (w *world) expand(config string) (string, error) {
@@ -85,71 +70,26 @@ func (w *world) startAgent(config string) error {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	p := &process{cmd: exec.Command(filepath.Join(bin, "gennaker"), "serve", "--config", file), log: &bytes.Buffer{},
-		lines: make(chan string, 1), ended: make(chan error, 1)}
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = w.folder, firstLine{p.lines}, p.log
-	if err := p.cmd.Start(); err != nil {
+	w.agent, err = agenttest.Start(agenttest.Options{Program: filepath.Join(bin, "gennaker"), Config: file, Folder: w.folder})
+	if err != nil {
 		return err
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
-	select {
-	case w.url = <-p.lines:
-		w.agent = p
-		return nil
-	case err := <-p.ended:
-		return fmt.Errorf("the agent ended before it served: %w\n%s", err, p.log)
-	case <-time.After(startTimeout):
-		err := fmt.Errorf("the agent does not serve after %v", startTimeout)
-		if killErr := p.cmd.Process.Kill(); killErr != nil {
-			return killErr
-		}
-		<-p.ended
-		return fmt.Errorf("%w\n%s", err, p.log)
-	}
-}
-
-// firstLine sends the first line written to it; the rest is dropped. The agent writes a line at a time.
-type firstLine struct{ lines chan<- string }
-
-func (l firstLine) Write(p []byte) (int, error) {
-	select {
-	case l.lines <- strings.TrimSpace(string(p)):
-	default:
-	}
-	return len(p), nil
+	w.url = w.agent.URL
+	return nil
 }
 
 // stopAgent asks the agent to end, which it must do in good order.
 func (w *world) stopAgent() error {
-	p := w.agent
+	agent := w.agent
 	w.agent = nil
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	select {
-	case err := <-p.ended:
-		if err != nil {
-			return fmt.Errorf("the agent ended: %w\n%s", err, p.log)
-		}
-		return nil
-	case <-time.After(stopTimeout):
-		if err := p.cmd.Process.Kill(); err != nil {
-			return err
-		}
-		<-p.ended
-		return fmt.Errorf("the agent did not end within %v\n%s", stopTimeout, p.log)
-	}
+	return agent.Stop()
 }
 
 // killAgent ends the agent at once.
 func (w *world) killAgent() error {
-	p := w.agent
+	agent := w.agent
 	w.agent = nil
-	if err := p.cmd.Process.Kill(); err != nil {
-		return err
-	}
-	<-p.ended
-	return nil
+	return agent.Kill()
 }
 
 // startJenkins serves a Jenkins double on the real time.
@@ -176,7 +116,7 @@ func (w *world) close() error {
 
 // until waits for a condition.
 func until(what string, condition func(context.Context) (bool, error)) error {
-	ctx, stop := context.WithTimeout(context.Background(), startTimeout)
+	ctx, stop := context.WithTimeout(context.Background(), untilTimeout)
 	defer stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -187,7 +127,7 @@ func until(what string, condition func(context.Context) (bool, error)) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waited %v in vain until %s", startTimeout, what)
+			return fmt.Errorf("waited %v in vain until %s", untilTimeout, what)
 		}
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/e2e/agenttest"
 	"github.com/gennaker/gennaker/api/client"
 )
 
@@ -30,8 +29,7 @@ type agent struct {
 	// program is the agent's executable.
 	program string
 
-	cmd   *exec.Cmd
-	ended chan error
+	process *agenttest.Process // nil while it does not run
 }
 
 // postgres is the configuration of a store in a PostgreSQL database.
@@ -69,10 +67,10 @@ func newAgent(t testing.TB, name string, store map[string]any, lease time.Durati
 	}
 	t.Cleanup(func() {
 		a.client.Close()
-		a.stop()
-		if t.Failed() {
-			t.Logf("log of agent %s:\n%s", a.name, a.log())
+		if t.Failed() && a.process != nil {
+			t.Logf("log of agent %s:\n%s", a.name, a.process.Log())
 		}
+		a.stop()
 	})
 	return a
 }
@@ -80,74 +78,41 @@ func newAgent(t testing.TB, name string, store map[string]any, lease time.Durati
 // start starts the agent and waits until it is ready.
 func (a *agent) start() *agent {
 	a.t.Helper()
-	log, err := os.OpenFile(filepath.Join(a.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	process, err := agenttest.Start(agenttest.Options{Program: a.program, Config: "gennaker.yaml", Folder: a.folder})
 	if err != nil {
-		a.t.Fatal(err)
+		a.t.Fatalf("agent %s: %v", a.name, err)
 	}
-	defer log.Close()
-	cmd := exec.Command(a.program, "serve", "--config", "gennaker.yaml")
-	cmd.Dir, cmd.Stderr = a.folder, log
-	if err := cmd.Start(); err != nil {
-		a.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	a.cmd, a.ended = cmd, ended
-	go func() { ended <- cmd.Wait() }()
-	await(a.t, "agent "+a.name+" is ready", func(ctx context.Context) bool {
-		select {
-		case err := <-ended:
-			a.cmd = nil
-			a.t.Fatalf("agent %s ended before it was ready: %v", a.name, err)
-		default:
-		}
-		return a.client.Healthy(ctx) == nil
-	})
+	a.process = process
+	await(a.t, "agent "+a.name+" is ready", func(ctx context.Context) bool { return a.client.Healthy(ctx) == nil })
 	return a
 }
 
 // kill ends the agent as a crash does.
 func (a *agent) kill() {
 	a.t.Helper()
-	a.signal(syscall.SIGKILL)
-	<-a.ended
-	a.cmd = nil
+	if err := a.process.Kill(); err != nil {
+		a.t.Errorf("kill agent %s: %v", a.name, err)
+	}
+	a.process = nil
 }
 
 // stop ends the agent in good order, if it runs.
 func (a *agent) stop() {
 	a.t.Helper()
-	if a.cmd == nil {
+	if a.process == nil {
 		return
 	}
-	a.signal(syscall.SIGTERM)
-	select {
-	case err := <-a.ended:
-		if err != nil {
-			a.t.Errorf("agent %s ended: %v", a.name, err)
-		}
-	case <-time.After(hang):
-		a.t.Errorf("agent %s does not end and is killed", a.name)
-		a.kill()
+	if err := a.process.Stop(); err != nil {
+		a.t.Errorf("agent %s: %v", a.name, err)
 	}
-	a.cmd = nil
+	a.process = nil
 }
 
 func (a *agent) signal(which syscall.Signal) {
 	a.t.Helper()
-	if err := a.cmd.Process.Signal(which); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := a.process.Signal(which); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		a.t.Errorf("agent %s: send %v: %v", a.name, which, err)
 	}
-}
-
-// log is the end of what the agent has logged.
-func (a *agent) log() string {
-	const most = 60
-	text, err := os.ReadFile(filepath.Join(a.folder, "log"))
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-most):], "\n")
 }
 
 // await waits for a condition; the bound only catches hangs.

@@ -3,10 +3,10 @@ package replicas
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/gennaker/gennaker/agent/e2e/agenttest"
 	"github.com/gennaker/gennaker/agent/internal/store/postgres/postgrestest"
 )
 
@@ -28,10 +28,10 @@ func run(m *testing.M) (status int) {
 	defer os.RemoveAll(folder)
 	programs = folder
 	for target, of := range map[string]string{
-		"gennaker":             "github.com/gennaker/gennaker/agent/cmd/gennaker",
+		"gennaker":             agenttest.Agent,
 		"plugins/stage-record": "github.com/gennaker/gennaker/agent/e2e/replicas/stage-record",
 	} {
-		if err := build(filepath.Join(folder, target), of); err != nil {
+		if err := agenttest.Build(filepath.Join(folder, target), of); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -42,13 +42,4 @@ func run(m *testing.M) (status int) {
 		return 1
 	}
 	return status
-}
-
-// build compiles a command.
-func build(target, of string) error {
-	cmd := exec.Command("go", "build", "-o", target, of)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", of, err, out)
-	}
-	return nil
 }

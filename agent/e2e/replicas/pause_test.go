@@ -28,7 +28,7 @@ func TestStoppedAgent(t *testing.T) {
 	before := len(recorder.of(id))
 	first.signal(syscall.SIGSTOP)
 	t.Cleanup(func() {
-		if first.cmd != nil {
+		if first.process != nil {
 			first.signal(syscall.SIGCONT)
 		}
 	})
@@ -52,7 +52,7 @@ func TestStoppedAgent(t *testing.T) {
 
 	first.signal(syscall.SIGCONT)
 	await(t, "the first agent's claim is found void", func(context.Context) bool {
-		return strings.Contains(first.log(), "its claim is void")
+		return strings.Contains(first.process.Log(), "its claim is void")
 	})
 	for _, a := range []*agent{first, second} {
 		again, err := a.client.Execution(t.Context(), id)
