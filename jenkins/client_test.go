@@ -50,36 +50,6 @@ func must[T any](t testing.TB) func(T, error) T {
 	}
 }
 
-func TestNames(t *testing.T) {
-	for _, test := range []struct{ given, full string }{
-		{"cart", "cart"},
-		{"shop/job/cart", "shop/cart"},
-		{"shop/cart", "shop/cart"},
-		{"shop/job/cart/job/feature%2Fx", "shop/cart/feature%2Fx"},
-		{"shop/job/job/job/cart", "shop/job/cart"},
-		{"/job/shop/job/cart/", "shop/cart"},
-		{"a/b/c", "a/b/c"},
-		{"", ""},
-	} {
-		if got := jenkins.FullName(test.given); got != test.full {
-			t.Errorf("FullName(%q) = %q, want %q", test.given, got, test.full)
-		}
-	}
-	if got := jenkins.IgorName("shop/cart/feature%2Fx"); got != "shop/job/cart/job/feature%2Fx" {
-		t.Errorf("IgorName: %q", got)
-	}
-}
-
-func FuzzNames(f *testing.F) {
-	f.Add("a/job/b")
-	f.Add("job/job/job")
-	f.Fuzz(func(t *testing.T, name string) {
-		if full := jenkins.FullName(jenkins.IgorName(name)); !strings.HasPrefix(name, "/") && full != name {
-			t.Errorf("FullName(IgorName(%q)) = %q", name, full)
-		}
-	})
-}
-
 func TestOptions(t *testing.T) {
 	for _, test := range []struct {
 		name, address, want string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gennaker/gennaker/jenkins"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 	"github.com/gennaker/gennaker/jenkins/poll"
 )
 
@@ -339,7 +340,7 @@ func contractPoll(t *testing.T, r *rig) {
 	poller := poll.New(poll.Options{Client: r.client})
 	var seen []int
 	cycle := func() {
-		result, err := poller.Cycle(t.Context(), []string{jenkins.IgorName(job)}, states)
+		result, err := poller.Cycle(t.Context(), []string{jobname.Igor(job)}, states)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gennaker/gennaker/jenkins"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 func Example() {
@@ -18,7 +19,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	found, err := client.Properties(context.Background(), jenkins.FullName("shop/job/cart"), 1, "build.properties")
+	found, err := client.Properties(context.Background(), jobname.Full("shop/job/cart"), 1, "build.properties")
 	fmt.Println(found.Values["semVer"], err)
 	client.Close()
 	fmt.Println(server.Close())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 const (
@@ -32,6 +33,10 @@ type look struct {
 	old   JobState
 	known bool
 	date  time.Time
+	// news is from when on the builds of a job that is not known are to be
+	// announced, zero for none; states are those of all jobs then.
+	news   time.Time
+	states map[string]JobState
 
 	runs   map[int]jenkins.Run // listed builds
 	lowest int                 // lowest listed number; 0 when none is listed
@@ -86,7 +91,8 @@ func (l *look) examine(ctx context.Context) error {
 	return l.advance(ctx)
 }
 
-// firstSight remembers where the job stands. Builds that run will be announced.
+// firstSight remembers where the job stands. Builds that run will be announced,
+// and those that began after a pattern of the job's was looked at.
 func (l *look) firstSight(ctx context.Context) error {
 	l.state = JobState{Job: l.head.FullName, Since: l.date}
 	last := l.head.Last
@@ -102,6 +108,9 @@ func (l *look) firstSight(ctx context.Context) error {
 		}
 		runs = history.Runs
 	}
+	if !l.news.IsZero() && last.Timestamp.After(l.news) && !renamed(runs, l.states) {
+		return l.appear(ctx, runs)
+	}
 	for _, run := range runs {
 		l.see(run)
 		if !run.Finished() {
@@ -111,6 +120,21 @@ func (l *look) firstSight(ctx context.Context) error {
 	l.boundOpen()
 	l.done = true
 	return nil
+}
+
+// appear announces the builds of a job that came while its like were looked
+// for: those that began since then. A branch's first build is no less than its
+// second.
+func (l *look) appear(ctx context.Context, runs []jenkins.Run) error {
+	l.runs, l.all = map[int]jenkins.Run{}, true
+	for _, run := range runs {
+		l.runs[run.Number] = run
+		if !run.Timestamp.After(l.news) {
+			l.see(run)
+		}
+	}
+	l.old = l.state
+	return l.advance(ctx)
 }
 
 func (l *look) restart(ctx context.Context) error {
@@ -324,7 +348,7 @@ func (l *look) worthRetrying(err error, open Open) bool {
 
 func (l *look) event(build jenkins.Build, incomplete string) Event {
 	return Event{
-		Master: l.p.client.Name(), Job: jenkins.IgorName(build.Job), FullName: build.Job, Build: build,
+		Master: l.p.client.Name(), Job: jobname.Igor(build.Job), FullName: build.Job, Build: build,
 		Age: max(l.date.Sub(build.Ended()), 0), Incomplete: incomplete,
 	}
 }

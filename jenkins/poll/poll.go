@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 const (
@@ -60,12 +61,14 @@ type Poller struct {
 	perFolder bool           // one list for all is too large
 	misses    map[string]int // cycles in a row in which a job was not found
 	turn      int            // counts cycles, to be fair to old open builds
+	// since is when each pattern was looked at first, by the master's clock.
+	since map[string]time.Time
 }
 
 // New makes a poller; it asks nothing yet.
 func New(o Options) *Poller {
 	p := &Poller{client: o.Client, details: o.Details, parallel: o.Parallel, now: o.Now, log: o.Log,
-		backfill: cmp.Or(o.Backfill, Latest), backfillAfter: o.BackfillAfter, misses: map[string]int{}}
+		backfill: cmp.Or(o.Backfill, Latest), backfillAfter: o.BackfillAfter, misses: map[string]int{}, since: map[string]time.Time{}}
 	if p.details == nil {
 		p.details = func(string, string) bool { return true }
 	}
@@ -123,6 +126,11 @@ func (p *Poller) Cycle(ctx context.Context, jobs []string, states map[string]Job
 	}
 	heads := p.pick(want, seen, states, &result)
 	err = p.lookAt(ctx, heads, states, &result)
+	for _, pattern := range want.patterns {
+		if p.since[pattern].IsZero() {
+			p.since[pattern] = result.Date
+		}
+	}
 	return result, err
 }
 
@@ -287,6 +295,9 @@ func (p *Poller) lookAt(ctx context.Context, heads []jenkins.Head, states map[st
 	for i, head := range busy {
 		state, known := states[head.FullName]
 		looks[i] = &look{p: p, head: head, old: state, known: known, date: result.Date}
+		if !known {
+			looks[i].news, looks[i].states = p.newsOf(head), states
+		}
 	}
 	err := p.runAll(ctx, looks)
 	for _, l := range looks {
@@ -298,6 +309,30 @@ func (p *Poller) lookAt(ctx context.Context, heads []jenkins.Head, states map[st
 		}
 	}
 	return err
+}
+
+// newsOf says from when on the builds of a job that was never seen are news:
+// since a pattern that it fits is looked at. It is zero when they are none.
+func (p *Poller) newsOf(head jenkins.Head) time.Time {
+	var first time.Time
+	for pattern, since := range p.since {
+		if jobname.Match(pattern, head.FullName) && (first.IsZero() || since.Before(first)) {
+			first = since
+		}
+	}
+	return first
+}
+
+// renamed reports whether some of a job's builds are known as another job's.
+func renamed(runs []jenkins.Run, states map[string]JobState) bool {
+	for _, state := range states {
+		if slices.ContainsFunc(runs, func(run jenkins.Run) bool {
+			return run.Number == state.LastNumber && run.Timestamp.Equal(state.LastStart)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Poller) runAll(ctx context.Context, looks []*look) error {

@@ -2,11 +2,11 @@ package poll
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // selection is the jobs to look at.
@@ -18,8 +18,8 @@ type selection struct {
 func selectJobs(names []string) selection {
 	s := selection{exact: map[string]bool{}}
 	for _, name := range names {
-		full := jenkins.FullName(name)
-		if strings.Contains(full, "*") {
+		full := jobname.Full(name)
+		if jobname.IsPattern(full) {
 			s.patterns = append(s.patterns, full)
 		} else if full != "" {
 			s.exact[full] = true
@@ -36,44 +36,7 @@ func Selects(jobs []string, fullName string) bool {
 }
 
 func (s selection) matches(fullName string) bool {
-	return slices.ContainsFunc(s.patterns, func(p string) bool { return Match(p, fullName) })
-}
-
-// Match reports whether a job's full name fits a pattern: "**" stands for any
-// number of folders, and within one name the wildcards of path.Match apply.
-// Names of branches are in their escaped form: "svc/release%2F*".
-func Match(pattern, fullName string) bool {
-	return matchSegments(strings.Split(pattern, "/"), strings.Split(fullName, "/"))
-}
-
-// matchSegments goes back to the last "**" only, which is enough and keeps it
-// from exploding.
-func matchSegments(pattern, name []string) bool {
-	at, wild, taken := 0, -1, 0 // wild is the last "**" met, taken what it stands for so far
-	for i := 0; i < len(name); {
-		switch {
-		case at < len(pattern) && pattern[at] == "**":
-			wild, taken = at, i
-			at++
-		case at < len(pattern) && matchSegment(pattern[at], name[i]):
-			at++
-			i++
-		case wild >= 0:
-			taken++
-			at, i = wild+1, taken
-		default:
-			return false
-		}
-	}
-	for at < len(pattern) && pattern[at] == "**" {
-		at++
-	}
-	return at == len(pattern)
-}
-
-func matchSegment(pattern, name string) bool {
-	ok, err := path.Match(pattern, name)
-	return err == nil && ok
+	return slices.ContainsFunc(s.patterns, func(p string) bool { return jobname.Match(p, fullName) })
 }
 
 // scope is one job list to ask for.
@@ -117,7 +80,7 @@ func add(each map[string]int, folder string, depth int) {
 // it matches can lie.
 func patternScope(pattern string) (folder string, depth int) {
 	segments := strings.Split(pattern, "/")
-	fixed := slices.IndexFunc(segments, func(s string) bool { return strings.Contains(s, "*") })
+	fixed := slices.IndexFunc(segments, jobname.IsPattern)
 	fixed = min(fixed, len(segments)-1)
 	depth = len(segments) - fixed
 	if slices.Contains(segments, "**") {

@@ -2,8 +2,8 @@ package poll_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
 	"github.com/gennaker/gennaker/jenkins/poll"
@@ -51,13 +51,31 @@ func TestPatterns(t *testing.T) {
 	a.want(a.see("svc/job/*"), "svc/job/hotfix 1 SUCCESS")
 }
 
-func FuzzMatch(f *testing.F) {
-	f.Add("**/a*/b", "x/ab/b")
-	f.Add("[", "a")
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		poll.Match(pattern, name)
-		if !strings.ContainsAny(name, `*?[\`) && !poll.Match(name, name) {
-			t.Errorf("%q does not match itself", name)
-		}
-	})
+// A branch that comes while its project is looked at is new with all its builds; what was there before, under whatever name, is
+// not.
+func TestBranchesThatAppear(t *testing.T) {
+	a := newAgent(t, jenkinstest.Options{}, nil)
+	a.server.Branch("svc", "main").Finished("SUCCESS")
+	a.want(a.see("svc/job/*"))
+	a.server.Advance(time.Minute)
+	a.server.Branch("svc", "quick").FinishedTimes(2, "SUCCESS")
+	a.want(a.see("svc/job/*"), "svc/job/quick 1 SUCCESS", "svc/job/quick 2 SUCCESS")
+	a.want(a.see("svc/job/*"))
+
+	a.server.Advance(time.Minute)
+	moved := a.server.Job("lib", jenkinstest.Freestyle)
+	moved.FinishedTimes(2, "SUCCESS")
+	a.want(a.see("svc/job/*", "lib"))
+	a.server.Advance(time.Minute)
+	moved.Finished("SUCCESS")
+	a.want(a.see("svc/job/*", "lib"), "lib 3 SUCCESS")
+	moved.Move("svc")
+	a.want(a.see("svc/job/*", "lib"))
+	moved.Finished("UNSTABLE")
+	a.want(a.see("svc/job/*", "lib"), "svc/job/lib 4 UNSTABLE")
+
+	a.server.Advance(time.Minute)
+	a.restart() // by then nobody knows since when the project is looked at
+	a.server.Branch("svc", "hotfix").Finished("SUCCESS")
+	a.want(a.see("svc/job/*"))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gennaker/gennaker/api/spinnaker"
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 	"github.com/gennaker/gennaker/jenkins/properties"
 )
 
@@ -43,7 +44,7 @@ func (b builds) Start(ctx context.Context, user, master, job string, parameters 
 	if err != nil {
 		return 0, err
 	}
-	queued, err := client.StartBuild(ctx, jenkins.FullName(job), parameters)
+	queued, err := client.StartBuild(ctx, jobname.Full(job), parameters)
 	if err != nil {
 		return 0, answered(err)
 	}
@@ -77,7 +78,7 @@ func (b builds) Stop(ctx context.Context, user, master, job string, item, number
 	if number == 0 {
 		err = client.CancelQueueItem(ctx, item)
 	} else {
-		err = client.StopBuild(ctx, jenkins.FullName(job), int(number), jenkins.Stop)
+		err = client.StopBuild(ctx, jobname.Full(job), int(number), jenkins.Stop)
 	}
 	if err != nil {
 		return answered(err)
@@ -90,7 +91,7 @@ func (b builds) Describe(ctx context.Context, user, master, job string, number i
 	if err != nil {
 		return err
 	}
-	if err := client.Describe(ctx, jenkins.FullName(job), int(number), text); err != nil {
+	if err := client.Describe(ctx, jobname.Full(job), int(number), text); err != nil {
 		return answered(err)
 	}
 	return b.audited(ctx, user, "describeBuild", fmt.Sprintf("%s/%s/%d", master, job, number), text)

@@ -11,6 +11,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/masters"
 	"github.com/gennaker/gennaker/agent/internal/pluginhost"
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 	"github.com/gennaker/gennaker/jenkins/properties"
 	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
 )
@@ -49,7 +50,7 @@ func (h host) StartBuild(ctx context.Context, _ pluginhost.Call, in *stagev1.Sta
 		return nil, pluginhost.NotFound(err)
 	}
 	requested := timestamppb.Now()
-	queued, err := client.StartBuild(ctx, jenkins.FullName(in.GetJob()), in.GetParameters())
+	queued, err := client.StartBuild(ctx, jobname.Full(in.GetJob()), in.GetParameters())
 	if err != nil {
 		return nil, marked(err)
 	}
@@ -85,7 +86,7 @@ func (h host) StopBuild(ctx context.Context, _ pluginhost.Call, in *stagev1.Stop
 	if in.GetNumber() == 0 {
 		return marked(client.CancelQueueItem(ctx, in.GetQueueItem()))
 	}
-	return marked(client.StopBuild(ctx, jenkins.FullName(in.GetJob()), int(in.GetNumber()), jenkins.Stop))
+	return marked(client.StopBuild(ctx, jobname.Full(in.GetJob()), int(in.GetNumber()), jenkins.Stop))
 }
 
 func (h host) BuildProperties(ctx context.Context, _ pluginhost.Call, in *stagev1.GetBuildPropertiesRequest) (*stagev1.GetBuildPropertiesResponse, error) {

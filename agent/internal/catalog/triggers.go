@@ -8,6 +8,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // index holds the live triggers of one generation of the store. It never changes.
@@ -16,7 +17,7 @@ type index struct {
 	// pipelines are those that it was made of, by id.
 	pipelines map[string]versioned
 	armed     map[trigger.Key][]trigger.Armed
-	// jobs are the names of the jobs of each master that a live trigger means, sorted.
+	// jobs are the names and patterns of the jobs of each master that live triggers mean, sorted.
 	jobs map[string][]string
 	// off are the triggers that would be live but for a switch.
 	off map[trigger.Key][]trigger.Armed
@@ -35,14 +36,28 @@ type entry struct {
 	off bool
 }
 
-// Armed returns the triggers of a key as of the reader's state: the live ones, and those that are disabled or whose
+// Armed returns the triggers of an event's key as of the reader's state: the live ones, and those that are disabled or whose
 // pipelines are. They are shared: nobody may change them.
 func (c *Catalog) Armed(r store.Reader, key trigger.Key) (live, off []trigger.Armed, err error) {
 	ix, err := c.indexOf(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	return ix.armed[key], ix.off[key], nil
+	return meant(ix.armed, key), meant(ix.off, key), nil
+}
+
+// meant are the triggers of a key, those of builds with the ones whose pattern the job fits.
+func meant(triggers map[trigger.Key][]trigger.Armed, key trigger.Key) []trigger.Armed {
+	all := triggers[key]
+	if key.Type != trigger.Build || key.Name == "" {
+		return all
+	}
+	for _, armed := range triggers[trigger.Key{Type: trigger.Build, Source: key.Source}] {
+		if trigger.MeansJob(armed.Trigger, key.Name) {
+			all = append(slices.Clip(all), armed)
+		}
+	}
+	return all
 }
 
 // Crons returns the live cron triggers.
@@ -60,7 +75,7 @@ func (c *Catalog) Crons(r store.Reader) ([]trigger.Armed, error) {
 	return crons, nil
 }
 
-// Jobs names the jobs of a master, in Igor's form, that some live trigger means. The list is shared: nobody may change it.
+// Jobs names the jobs of a master, in Igor's form, that some live trigger means; some names are patterns. The list is shared: nobody may change it.
 func (c *Catalog) Jobs(ctx context.Context, master string) ([]string, error) {
 	ix, err := c.current(ctx)
 	if err != nil {
@@ -150,13 +165,23 @@ func newIndex(r store.Reader, generation int64, earlier *index) (*index, error) 
 			into[e.key] = append(into[e.key], e.Armed)
 		}
 	}
-	for key := range ix.armed {
-		if key.Type == trigger.Build {
+	for key, armed := range ix.armed {
+		if key.Type != trigger.Build {
+			continue
+		}
+		if key.Name != "" && !jobname.IsPattern(key.Name) {
 			ix.jobs[key.Source] = append(ix.jobs[key.Source], key.Name)
+			continue
+		}
+		for _, a := range armed {
+			if pattern := trigger.JobPattern(a.Trigger); pattern != "" {
+				ix.jobs[key.Source] = append(ix.jobs[key.Source], pattern)
+			}
 		}
 	}
-	for _, names := range ix.jobs {
+	for master, names := range ix.jobs {
 		slices.Sort(names)
+		ix.jobs[master] = slices.Compact(names)
 	}
 	return ix, nil
 }

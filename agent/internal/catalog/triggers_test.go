@@ -58,11 +58,18 @@ func TestArmed(t *testing.T) {
 	f.save(`{"id":"3","application":"shop","name":"off","triggers":[{"type":"jenkins","enabled":false,"master":"ci","job":"a"},
 		{"type":"jenkins","master":"ci","job":"a"},{"type":"cron","enabled":true}]}`)
 	f.save(`{"id":"4","application":"bank","name":"other","triggers":[{"type":"jenkins","enabled":true,"master":"ci2","job":"a"}]}`)
+	f.save(`{"id":"5","application":"bank","name":"branches","triggers":[
+		{"type":"jenkins","enabled":true,"master":"ci3","job":"svc/job/release%2F*","jobPattern":true},
+		{"type":"jenkins","enabled":true,"master":"ci3","job":"svc/job/main"}, {"type":"jenkins","enabled":true,"master":"ci3","job":"x*"}]}`)
+	ci3 := func(job string) trigger.Key { return trigger.Key{Type: trigger.Build, Source: "ci3", Name: job} }
 	cases := []struct {
 		name string
 		key  trigger.Key
 		want []string
 	}{
+		{"a job that fits a pattern", ci3("svc/job/release%2F1"), []string{"branches #0"}},
+		{"a job beside a pattern", ci3("svc/job/main"), []string{"branches #1"}},
+		{"a job that fits what was not said to be a pattern", ci3("xy"), nil},
 		{"a job", build("a"), []string{"two #0", "two named"}},
 		{"a job in another case", build("A"), []string{"two #3"}},
 		{"another master", trigger.Key{Type: trigger.Build, Source: "ci2", Name: "a"}, []string{"other #0"}},
@@ -73,7 +80,7 @@ func TestArmed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { same(t, "armed", f.armed(c.key), c.want) })
 	}
 
-	for master, want := range map[string][]string{"ci": {"A", "a"}, "ci2": {"a"}, "nope": nil} {
+	for master, want := range map[string][]string{"ci": {"A", "a"}, "ci2": {"a"}, "ci3": {"svc/job/main", "svc/job/release%2F*"}, "nope": nil} {
 		jobs, err := f.Jobs(t.Context(), master)
 		if err != nil {
 			t.Fatal(err)

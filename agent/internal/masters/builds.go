@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // listedBuilds is how many builds of a job are listed.
@@ -22,7 +23,7 @@ func (m *Masters) JobNames(ctx context.Context, master string) ([]string, error)
 	}
 	names := make([]string, len(listing.Jobs))
 	for i, job := range listing.Jobs {
-		names[i] = jenkins.IgorName(job.FullName)
+		names[i] = jobname.Igor(job.FullName)
 	}
 	slices.Sort(names)
 	return names, nil
@@ -36,7 +37,7 @@ func (m *Masters) Job(ctx context.Context, master, job string) (map[string]any, 
 	if err != nil {
 		return nil, err
 	}
-	info, err := client.JobInfo(ctx, jenkins.FullName(job))
+	info, err := client.JobInfo(ctx, jobname.Full(job))
 	if err != nil {
 		return nil, notFound(err, "Job not found (controller: '%s', job: '%s')", master, job)
 	}
@@ -49,7 +50,7 @@ func (m *Masters) Job(ctx context.Context, master, job string) (map[string]any, 
 		}
 		parameters[i] = definition
 	}
-	name := jenkins.IgorName(info.FullName)
+	name := jobname.Igor(info.FullName)
 	return map[string]any{"name": name, "displayName": name, "buildable": info.Buildable, "inQueue": info.InQueue,
 		"parameterDefinitionList": parameters, "upstreamProjectList": []any{}, "downstreamProjectList": []any{}}, nil
 }
@@ -60,7 +61,7 @@ func (m *Masters) Builds(ctx context.Context, master, job string) ([]map[string]
 	if err != nil {
 		return nil, err
 	}
-	history, err := client.Builds(ctx, jenkins.FullName(job), 0, listedBuilds)
+	history, err := client.Builds(ctx, jobname.Full(job), 0, listedBuilds)
 	if err != nil {
 		return nil, notFound(err, "Builds not found (controller: '%s', job: '%s')", master, job)
 	}

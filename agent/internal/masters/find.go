@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // FoundState says where a build that was asked for is.
@@ -49,9 +50,9 @@ func (m *Masters) FindBuild(ctx context.Context, master, job string, item int64,
 		return Found{}, err
 	}
 	if item != 0 {
-		return followItem(ctx, client, jenkins.FullName(job), item)
+		return followItem(ctx, client, jobname.Full(job), item)
 	}
-	return search(ctx, client, jenkins.FullName(job), after.Add(-clockSkew), parameters)
+	return search(ctx, client, jobname.Full(job), after.Add(-clockSkew), parameters)
 }
 
 func followItem(ctx context.Context, client *jenkins.Client, job string, id int64) (Found, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // maxArtifacts is how many artifacts of a build pipelines see; preferred are the extensions shown when there are more.
@@ -21,7 +22,7 @@ var preferred = [...]string{".deb", ".rpm", ".properties", ".yml", ".json", ".xm
 func buildInfo(build jenkins.Build) trigger.BuildInfo {
 	files := visible(build.Artifacts)
 	info := trigger.BuildInfo{Number: int64(build.Number), Result: build.Result, URL: build.URL, Info: igorBuild(build, files)}
-	job := jenkins.IgorName(build.Job)
+	job := jobname.Igor(build.Job)
 	for _, file := range files {
 		info.Artifacts = append(info.Artifacts, spinnaker.Artifact{
 			Type: "jenkins/file", Name: job, Version: strconv.Itoa(build.Number), Reference: file.RelativePath,
@@ -36,7 +37,7 @@ func buildInfo(build jenkins.Build) trigger.BuildInfo {
 //
 // Source: spinnaker/spinnaker igor/igor-core build/model/GenericBuild.java.
 func igorBuild(build jenkins.Build, files []jenkins.Artifact) map[string]any {
-	job := jenkins.IgorName(build.Job)
+	job := jobname.Igor(build.Job)
 	artifacts := make([]any, len(files))
 	for i, file := range files {
 		artifacts[i] = map[string]any{"fileName": file.FileName, "displayPath": file.DisplayPath,

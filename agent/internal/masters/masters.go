@@ -18,6 +18,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
 	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // Options are what Masters work with.
@@ -133,7 +134,7 @@ func (m *Masters) Properties(ctx context.Context, master, job string, number int
 	if err != nil {
 		return nil, false, err
 	}
-	found, err := client.Properties(ctx, jenkins.FullName(job), int(number), file)
+	found, err := client.Properties(ctx, jobname.Full(job), int(number), file)
 	if err != nil {
 		return nil, jenkins.PropertyFileMayCome(err), err
 	}
@@ -146,7 +147,7 @@ func (m *Masters) Build(ctx context.Context, master, job string, number int64) (
 	if err != nil {
 		return trigger.BuildInfo{}, err
 	}
-	build, err := client.Build(ctx, jenkins.FullName(job), int(number))
+	build, err := client.Build(ctx, jobname.Full(job), int(number))
 	if err != nil {
 		return trigger.BuildInfo{}, notFound(err, "Build not found (controller: '%s', job: '%s', build: %d)", master, job, number)
 	}
@@ -159,7 +160,7 @@ func (m *Masters) Artifact(ctx context.Context, master, job string, number int64
 	if err != nil {
 		return nil, err
 	}
-	return client.Artifact(ctx, jenkins.FullName(job), int(number), path, limit)
+	return client.Artifact(ctx, jobname.Full(job), int(number), path, limit)
 }
 
 // failure is an error of Jenkins that the API answers with a status and a text of its own.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
-	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // Notice says that a build has ended, or is about to. Only where to look is believed of it.
@@ -27,7 +27,7 @@ var early = []string{"QUEUED", "STARTED"}
 func ReadNotice(body map[string]any) (notice Notice, dropped string, err error) {
 	members := spinnaker.Trigger(body)
 	build := spinnaker.Trigger(members.Object("build"))
-	notice.Job = jenkins.FullName(members.Text("job"))
+	notice.Job = jobname.Full(members.Text("job"))
 	number := members.Text("number")
 	if build != nil {
 		if phase := build.Text("phase"); slices.Contains(early, phase) {

@@ -16,7 +16,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
-	"github.com/gennaker/gennaker/jenkins"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 	"github.com/gennaker/gennaker/jenkins/poll"
 )
 
@@ -272,10 +272,10 @@ func (m *Masters) Event(ctx context.Context, master, job string, number int64) (
 	if err != nil {
 		return trigger.Event{}, "", err
 	}
-	build, err := client.Build(ctx, jenkins.FullName(job), int(number))
+	build, err := client.Build(ctx, jobname.Full(job), int(number))
 	if err != nil {
 		return trigger.Event{}, "", notFound(err, "Build not found (controller: '%s', job: '%s', build: %d)", master, job, number)
 	}
-	found := poll.Event{Master: master, Job: jenkins.IgorName(build.Job), FullName: build.Job, Build: build}
+	found := poll.Event{Master: master, Job: jobname.Igor(build.Job), FullName: build.Job, Build: build}
 	return eventOf(found), found.Key(), nil
 }

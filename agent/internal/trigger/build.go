@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 )
 
 // buildJob is the job of a build trigger. Concourse's is team/pipeline/job.
@@ -22,7 +23,35 @@ func buildJob(t spinnaker.Trigger) string {
 	return group + "/" + job
 }
 
-// matchBuild is the rule of types `jenkins`, `travis`, `gitlab-ci` and `concourse`: exact master and job (the key), result,
+// JobPattern is the pattern of jobs that a build trigger means; "" when it means the one job that it names.
+func JobPattern(t spinnaker.Trigger) string {
+	if on, _ := t["jobPattern"].(bool); on && t.Type() == "jenkins" {
+		return t.Text("job")
+	}
+	return ""
+}
+
+// MeansJob says whether the trigger's job, a name or a pattern, is the one of this name in Igor's form.
+func MeansJob(t spinnaker.Trigger, job string) bool {
+	if pattern := JobPattern(t); pattern != "" {
+		return jobname.Match(jobname.Full(pattern), jobname.Full(job))
+	}
+	return buildJob(t) == job
+}
+
+// jobProblems are those of a trigger's job.
+func jobProblems(t spinnaker.Trigger) []string {
+	pattern := JobPattern(t)
+	if err := jobname.CheckPattern(pattern); err != nil {
+		return []string{fmt.Sprintf("job: %v: the trigger never fires", err)}
+	}
+	if job := t.Text("job"); t.Type() == "jenkins" && pattern == "" && jobname.IsPattern(job) {
+		return []string{fmt.Sprintf("job: %q is taken for a name and no job can have it: the trigger never fires; \"jobPattern\": true makes it a pattern", job)}
+	}
+	return nil
+}
+
+// matchBuild is the rule of types `jenkins`, `travis`, `gitlab-ci` and `concourse`: master and job (found by the key), result,
 // property constraints, artifacts.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/BuildEventHandler.java.
@@ -52,7 +81,7 @@ func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, f
 		facts = &Facts{}
 	}
 	if strict, _ := t["strict"].(bool); strict && facts.PropertiesError != "" {
-		return fires(Refused, facts.PropertiesError, t, event, buildData(build, facts))
+		return fires(Refused, facts.PropertiesError, t, event, firedBy(t, event, facts))
 	}
 	if ok, reason := constraintsHold(constraints, facts.Properties, "property", with); !ok {
 		if facts.PropertiesError != "" {
@@ -73,7 +102,17 @@ func matchBuild(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, f
 	if build.Incomplete != "" {
 		reason += ", started without the build's details: " + build.Incomplete
 	}
-	return fires(Fires, reason, t, event, buildData(build, facts))
+	return fires(Fires, reason, t, event, firedBy(t, event, facts))
+}
+
+// firedBy is what an event of a build adds to the trigger that it fires. The job is the build's, also where the trigger has a
+// pattern.
+func firedBy(t spinnaker.Trigger, event Event, facts *Facts) map[string]any {
+	data := buildData(event.Build, facts)
+	if JobPattern(t) != "" {
+		data["job"] = event.Name
+	}
+	return data
 }
 
 // AddBuild adds what a build fires a trigger with to one that was started by hand.

@@ -43,6 +43,8 @@ func Problems(pipeline spinnaker.Pipeline, t spinnaker.Trigger, zone string) []s
 			problems = append(problems, fmt.Sprintf("source: found %q, expected one of %s", source, strings.Join(GitSources, ", ")))
 		}
 		problems = append(problems, patternProblem("branch", t.Text("branch"), "the trigger never fires")...)
+	case "jenkins":
+		problems = append(problems, jobProblems(t)...)
 	case "docker", "helm/oci":
 		problems = append(problems, patternProblem("tag", strings.TrimSpace(t.Text("tag")), "the trigger never fires")...)
 	case "pipeline":

@@ -106,7 +106,8 @@ type Verdict struct {
 	User string
 }
 
-// Key is what an event and the triggers that could mean it have in common.
+// Key is what an event and the triggers that could mean it have in common. Triggers with a pattern of jobs have the key of their
+// master without a name.
 type Key struct {
 	Type, Source, Name string
 }
@@ -122,7 +123,11 @@ func KeyOf(t spinnaker.Trigger) (key Key, ok bool) {
 		key = Key{Helm, t.Text("account"), ""}
 	case "jenkins", "travis", "gitlab-ci", "concourse":
 		key = Key{Build, t.Text("master"), buildJob(t)}
-		return key, key.Source != "" && key.Name != ""
+		ok = key.Source != "" && key.Name != ""
+		if JobPattern(t) != "" {
+			key.Name = ""
+		}
+		return key, ok
 	case "webhook", "cdevents":
 		key = Key{t.Type(), t.Text("source"), ""}
 	case "git":

@@ -98,6 +98,8 @@ func TestKeyOf(t *testing.T) {
 		ok      bool
 	}{
 		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a/job/b"}, Key{Build, "ci", "a/job/b"}, true},
+		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a/job/*", "jobPattern": true}, Key{Build, "ci", ""}, true},
+		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "jobPattern": true}, Key{Build, "ci", ""}, false},
 		{spinnaker.Trigger{"type": "webhook", "source": "bot"}, Key{Webhook, "bot", ""}, true},
 		{spinnaker.Trigger{"type": "docker", "account": "hub", "repository": "team/cart"}, Key{Docker, "hub", "team/cart"}, true},
 		{spinnaker.Trigger{"type": "helm/oci", "account": "hub", "repository": "team/chart"}, Key{HelmOCI, "hub", "team/chart"}, true},
@@ -132,6 +134,11 @@ func TestProblems(t *testing.T) {
 		want    []string
 	}{
 		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a"}, nil},
+		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a/job/**", "jobPattern": true}, nil},
+		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a/job/[", "jobPattern": true}, []string{
+			`job: found "[" in the pattern, expected wildcards such as *, ? and [a-z]: syntax error in pattern: the trigger never fires`}},
+		{spinnaker.Trigger{"type": "jenkins", "master": "ci", "job": "a/job/*"}, []string{
+			`job: "a/job/*" is taken for a name and no job can have it: the trigger never fires; "jobPattern": true makes it a pattern`}},
 		{spinnaker.Trigger{"type": "jenkins"}, []string{"master: is missing: the trigger never fires", "job: is missing: the trigger never fires"}},
 		{spinnaker.Trigger{"type": "git", "source": "gogs", "project": "p", "slug": "s", "branch": "("}, []string{
 			`source: found "gogs", expected one of github, gitlab, stash, bitbucket`,
