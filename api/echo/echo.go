@@ -53,6 +53,8 @@ type Event struct {
 	Key        string           `json:"key"`
 	ReceivedAt spinnaker.Millis `json:"receivedAt"`
 	Verdicts   []Verdict        `json:"verdicts"`
+	// MoreVerdicts says that there are more verdicts than these.
+	MoreVerdicts bool `json:"moreVerdicts,omitempty"`
 }
 
 // Verdict says what a trigger made of an event.
@@ -74,8 +76,11 @@ type EventQuery struct {
 	Number int64
 	// PipelineConfigID selects the verdicts of one pipeline, and the events that it has some on.
 	PipelineConfigID string
-	Limit            int
+	Page
 }
+
+// Page is a part of a list: Limit from the one after Offset.
+type Page struct{ Offset, Limit int }
 
 // Feed is how a registry or chart repository that is looked at for events fares.
 type Feed struct {
@@ -114,8 +119,8 @@ type Intake interface {
 	Build(ctx context.Context, event map[string]any) (Receipt, error)
 	// Post accepts an event of another poller, of a type other than a build's.
 	Post(ctx context.Context, user string, event map[string]any) (Receipt, error)
-	// Event returns a 404 for an unknown id.
-	Event(ctx context.Context, id string) (Event, error)
+	// Event returns a 404 for an unknown id. The page is one of its verdicts.
+	Event(ctx context.Context, id string, page Page) (Event, error)
 	Events(ctx context.Context, query EventQuery) ([]Event, error)
 	// Replay is Event with what the triggers would make of it now; nothing is started.
 	Replay(ctx context.Context, id string) (Event, error)

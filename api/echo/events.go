@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -12,10 +13,18 @@ const (
 	// usualEvents and maxEvents are how many events are listed when the query does not say, and at most.
 	usualEvents = 50
 	maxEvents   = 1000
+	// usualVerdicts and maxVerdicts are the same of the verdicts on one event.
+	usualVerdicts = 1000
+	maxVerdicts   = 5000
 )
 
+// oneEvent serves GET /gennaker/events/{id}?limit=&offset=, which count its verdicts.
 func (a *API) oneEvent(c *gin.Context) (any, error) {
-	event, err := a.Intake.Event(c, c.Param("id"))
+	page, err := pageOf(c, usualVerdicts, maxVerdicts)
+	if err != nil {
+		return nil, err
+	}
+	event, err := a.Intake.Event(c, c.Param("id"), page)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +40,7 @@ func (a *API) replay(c *gin.Context) (any, error) {
 	return event, nil
 }
 
-// events serves GET /gennaker/events?type=build&source=MASTER&name=JOB&number=N&limit=.
+// events serves GET /gennaker/events?type=build&source=MASTER&name=JOB&number=N&limit=&offset=.
 func (a *API) events(c *gin.Context) (any, error) {
 	query := EventQuery{Type: c.Query("type"), Source: c.Query("source"), Name: c.Query("name")}
 	var err error
@@ -44,18 +53,17 @@ func (a *API) events(c *gin.Context) (any, error) {
 	return a.list(c, query)
 }
 
-// pipelineEvents serves GET /gennaker/pipelines/{id}/events?limit=: the newest events that a pipeline's triggers have a
+// pipelineEvents serves GET /gennaker/pipelines/{id}/events?limit=&offset=, which count verdicts: the newest events that a pipeline's triggers have a
 // verdict on, with those verdicts.
 func (a *API) pipelineEvents(c *gin.Context) (any, error) {
 	return a.list(c, EventQuery{PipelineConfigID: c.Param("id")})
 }
 
 func (a *API) list(c *gin.Context, query EventQuery) (any, error) {
-	limit, err := positive(c, "limit", usualEvents)
-	if err != nil {
+	var err error
+	if query.Page, err = pageOf(c, usualEvents, maxEvents); err != nil {
 		return nil, err
 	}
-	query.Limit = int(min(limit, maxEvents))
 	events, err := a.Intake.Events(c, query)
 	if err != nil {
 		return nil, err
@@ -64,6 +72,16 @@ func (a *API) list(c *gin.Context, query EventQuery) (any, error) {
 		events = []Event{}
 	}
 	return events, nil
+}
+
+// pageOf reads limit and offset.
+func pageOf(c *gin.Context, usual, most int64) (Page, error) {
+	limit, err := positive(c, "limit", usual)
+	if err != nil {
+		return Page{}, err
+	}
+	offset, err := whole(c, "offset", 0, 0)
+	return Page{Offset: int(min(offset, math.MaxInt32)), Limit: int(min(limit, most))}, err
 }
 
 // feeds serves GET /gennaker/feeds: how each registry and chart repository that is looked at fares.
@@ -94,13 +112,18 @@ func (a *API) validateCron(parameter string) func(c *gin.Context) (any, error) {
 
 // positive reads a query parameter that is a whole number from 1.
 func positive(c *gin.Context, key string, otherwise int64) (int64, error) {
+	return whole(c, key, 1, otherwise)
+}
+
+// whole reads a query parameter that is a whole number from least.
+func whole(c *gin.Context, key string, least, otherwise int64) (int64, error) {
 	value := c.Query(key)
 	if value == "" {
 		return otherwise, nil
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || n < 1 {
-		return 0, spinnaker.Invalid("query parameter %s: found %q, expected a whole number from 1", key, value)
+	if err != nil || n < least {
+		return 0, spinnaker.Invalid("query parameter %s: found %q, expected a whole number from %d", key, value, least)
 	}
 	return n, nil
 }

@@ -143,8 +143,8 @@ func (i intake) accept(ctx context.Context, event trigger.Event, key string) (ec
 	return out, err
 }
 
-func (i intake) Event(ctx context.Context, id string) (echo.Event, error) {
-	explained, err := i.inbox.Explain(ctx, id)
+func (i intake) Event(ctx context.Context, id string, page echo.Page) (echo.Event, error) {
+	explained, err := i.inbox.Explain(ctx, id, inbox.Page(page))
 	if errors.Is(err, store.ErrNotFound) {
 		return echo.Event{}, spinnaker.NotFound("Event not found (id: %s)", id)
 	}
@@ -155,9 +155,10 @@ func (i intake) Events(ctx context.Context, q echo.EventQuery) ([]echo.Event, er
 	var explained []inbox.Explained
 	var err error
 	if q.PipelineConfigID != "" {
-		explained, err = i.inbox.ExplainPipeline(ctx, q.PipelineConfigID, q.Limit)
+		explained, err = i.inbox.ExplainPipeline(ctx, q.PipelineConfigID, inbox.Page(q.Page))
 	} else {
-		explained, err = i.inbox.ExplainAll(ctx, store.EventQuery{Type: q.Type, Source: q.Source, Name: q.Name, Limit: q.Limit}, q.Number)
+		explained, err = i.inbox.ExplainAll(ctx, store.EventQuery{Type: q.Type, Source: q.Source, Name: q.Name,
+			Offset: q.Offset, Limit: q.Limit}, q.Number)
 	}
 	events := make([]echo.Event, len(explained))
 	for n, e := range explained {
@@ -168,7 +169,7 @@ func (i intake) Events(ctx context.Context, q echo.EventQuery) ([]echo.Event, er
 
 func eventOf(e inbox.Explained) echo.Event {
 	out := echo.Event{ID: e.ID, Type: e.Type, Source: e.Source, Name: e.Name, Number: e.Number, Key: e.Key,
-		ReceivedAt: spinnaker.MillisOf(e.ReceivedAt), Verdicts: []echo.Verdict{}}
+		ReceivedAt: spinnaker.MillisOf(e.ReceivedAt), Verdicts: []echo.Verdict{}, MoreVerdicts: e.More}
 	for _, v := range e.Verdicts {
 		out.Verdicts = append(out.Verdicts, echo.Verdict{Application: v.Application, Pipeline: v.Pipeline,
 			PipelineConfigID: v.PipelineConfigID, Trigger: v.Trigger, Outcome: string(v.Outcome), Reason: v.Reason,

@@ -129,7 +129,7 @@ func TestExplainPipeline(t *testing.T) {
 	first := f.accept(webhook(map[string]any{}), "")
 	f.accept(build(1, "SUCCESS"), "1")
 	second := f.accept(webhook(map[string]any{}), "")
-	events, err := f.ExplainPipeline(t.Context(), p.ID, 10)
+	events, err := f.ExplainPipeline(t.Context(), p.ID, inbox.Page{Limit: 10})
 	if err != nil || len(events) != 2 || events[0].ID != second.EventID || events[1].ID != first.EventID {
 		t.Fatalf("%+v, %v", events, err)
 	}

@@ -184,7 +184,7 @@ func (f fixture) accept(event trigger.Event, key string) inbox.Receipt {
 // verdicts of an event as "pipeline trigger: outcome: reason".
 func (f fixture) verdicts(eventID string) map[string]string {
 	f.t.Helper()
-	explained, err := f.Explain(f.t.Context(), eventID)
+	explained, err := f.Explain(f.t.Context(), eventID, inbox.Page{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -399,7 +399,7 @@ func TestChangedWhileWaiting(t *testing.T) {
 				change(f)
 				f.master.answer(1, answer{values: map[string]any{}})
 				time.Sleep(10 * time.Second)
-				explained, err := f.Explain(t.Context(), receipt.EventID)
+				explained, err := f.Explain(t.Context(), receipt.EventID, inbox.Page{})
 				if err != nil || len(explained.Verdicts) != 1 {
 					t.Fatalf("%+v, %v", explained, err)
 				}
@@ -451,7 +451,7 @@ func TestExplain(t *testing.T) {
 		found[0].Verdicts[0].Reason != `build 1 of job "a/job/b" on master "ci" ended FAILURE; the trigger fires on SUCCESS` {
 		t.Errorf("build 1: %+v, %v", found, err)
 	}
-	if _, err := f.Explain(t.Context(), "none"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := f.Explain(t.Context(), "none", inbox.Page{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown event: %v", err)
 	}
 }
@@ -486,5 +486,24 @@ func TestVerdictsAreBounded(t *testing.T) {
 	}
 	if got, want := verdicts[" "], "ignored: 200 more triggers did not fire; of one event, 1000 such verdicts are kept"; got != want {
 		t.Errorf("the last verdict is %q, expected %q", got, want)
+	}
+
+	seen := map[string]bool{}
+	for offset, more := 0, true; more; offset += 300 {
+		page, err := f.Explain(t.Context(), receipt.EventID, inbox.Page{Offset: offset, Limit: 300})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range page.Verdicts {
+			seen[v.Pipeline+" "+v.Trigger] = true
+		}
+		more = page.More
+	}
+	if len(seen) != len(verdicts) {
+		t.Errorf("the pages have %d verdicts, expected %d", len(seen), len(verdicts))
+	}
+	all, err := f.ExplainAll(t.Context(), store.EventQuery{Limit: 10}, 0)
+	if err != nil || len(all) != 1 || len(all[0].Verdicts) != 100 || !all[0].More || len(all[0].Body) != 0 {
+		t.Errorf("the list has %+v, %v", all, err)
 	}
 }

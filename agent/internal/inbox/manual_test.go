@@ -25,7 +25,7 @@ func TestManual(t *testing.T) {
 	if start.User != "ann" || start.Origin != "deck" || start.Trigger.Text("user") != "ann" || start.Trigger.Type() != "manual" {
 		t.Errorf("started as %+v", start)
 	}
-	explained, err := f.Explain(t.Context(), given.Text("eventId"))
+	explained, err := f.Explain(t.Context(), given.Text("eventId"), inbox.Page{})
 	if err != nil || explained.Type != trigger.Manual || explained.Source != "shop" || explained.Name != "p" || len(explained.Verdicts) != 1 {
 		t.Fatalf("%+v, %v", explained, err)
 	}

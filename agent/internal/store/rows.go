@@ -76,7 +76,9 @@ type Event struct {
 // EventQuery selects events. Empty fields do not restrict.
 type EventQuery struct {
 	Type, Source, Name, Key string
-	Limit                   int
+	Offset, Limit           int
+	// BodiesOf, when set, has only events of that type come with their bodies, which may be large.
+	BodiesOf string
 }
 
 // Outcome of a verdict.
@@ -110,7 +112,7 @@ type Verdict struct {
 // VerdictQuery selects verdicts. Empty fields do not restrict.
 type VerdictQuery struct {
 	EventID, PipelineConfigID string
-	Limit                     int
+	Offset, Limit             int
 }
 
 // Candidate is a start that could not be decided at once.

@@ -70,6 +70,8 @@ func testEvents(t *testing.T, s store.Store) {
 		{"job", store.EventQuery{Type: "build", Source: "ci", Name: "a"}, []string{"2", "1"}},
 		{"key", store.EventQuery{Key: "ci/b/3"}, []string{"3"}},
 		{"limit", store.EventQuery{Limit: 2}, []string{"h", "3"}},
+		{"the next page", store.EventQuery{Offset: 2, Limit: 1}, []string{"2"}},
+		{"after the last", store.EventQuery{Offset: 4, Limit: 1}, nil},
 	}
 	for _, c := range cases {
 		var ids []string
@@ -77,6 +79,9 @@ func testEvents(t *testing.T, s store.Store) {
 			ids = append(ids, event.ID)
 		}
 		same(t, c.name, ids, c.want)
+	}
+	for _, event := range read(t, s, func(r store.Reader) ([]store.Event, error) { return r.Events(store.EventQuery{BodiesOf: "build"}) }) {
+		same(t, "body of "+event.ID, len(event.Body) > 0, event.Type == "build")
 	}
 }
 
@@ -113,6 +118,7 @@ func testVerdicts(t *testing.T, s store.Store) {
 	same(t, "of an event", get(store.VerdictQuery{EventID: "1"}), []store.Verdict{decided, ignored})
 	same(t, "of a pipeline", get(store.VerdictQuery{PipelineConfigID: "q"}), []store.Verdict{other})
 	same(t, "newest", get(store.VerdictQuery{Limit: 1}), []store.Verdict{decided})
+	same(t, "the next page", get(store.VerdictQuery{Offset: 1, Limit: 2}), []store.Verdict{other, ignored})
 }
 
 func testCandidateOrder(t *testing.T, s store.Store) {

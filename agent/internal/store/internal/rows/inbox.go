@@ -9,7 +9,7 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-const eventColumns = "id, key, type, source, name, received_at, body"
+const eventColumns = "id, key, type, source, name, received_at, "
 
 func scanEvent(rows Rows) (event store.Event, err error) {
 	var received sql.NullInt64
@@ -21,7 +21,7 @@ func scanEvent(rows Rows) (event store.Event, err error) {
 
 // Event implements store.Reader.
 func (r *Reader) Event(id string) (store.Event, error) {
-	return one(&r.scope, notFound("event", id), scanEvent, "SELECT "+eventColumns+" FROM event WHERE id = $1", id)
+	return one(&r.scope, notFound("event", id), scanEvent, "SELECT "+eventColumns+"body FROM event WHERE id = $1", id)
 }
 
 // Events implements store.Reader.
@@ -31,9 +31,11 @@ func (r *Reader) Events(query store.EventQuery) ([]store.Event, error) {
 	w.equal("source", query.Source)
 	w.equal("name", query.Name)
 	w.equal("key", query.Key)
-	w.args = append(w.args, limited(query.Limit))
-	return list(&r.scope, scanEvent, fmt.Sprintf("SELECT %s FROM event%s ORDER BY received_at DESC, id DESC LIMIT $%d",
-		eventColumns, w.clause(), len(w.args)), w.args...)
+	w.args = append(w.args, limited(query.Limit), query.Offset, query.BodiesOf)
+	last := len(w.args)
+	return list(&r.scope, scanEvent, fmt.Sprintf(`SELECT %sCASE WHEN $%d IN ('', type) THEN body END
+		FROM event%s ORDER BY received_at DESC, id DESC LIMIT $%d OFFSET $%d`,
+		eventColumns, last, w.clause(), last-2, last-1), w.args...)
 }
 
 // AddEvent implements store.Tx.
@@ -56,7 +58,7 @@ func (r *Reader) Verdicts(query store.VerdictQuery) ([]store.Verdict, error) {
 	w := &where{}
 	w.equal("event_id", query.EventID)
 	w.equal("config_id", query.PipelineConfigID)
-	w.args = append(w.args, limited(query.Limit))
+	w.args = append(w.args, limited(query.Limit), query.Offset)
 	return list(&r.scope, func(rows Rows) (v store.Verdict, err error) {
 		var at sql.NullInt64
 		err = rows.Scan(&v.EventID, &v.PipelineConfigID, &v.Trigger, &v.Application, &v.Pipeline, &v.Outcome, &v.Reason,
@@ -64,7 +66,7 @@ func (r *Reader) Verdicts(query store.VerdictQuery) ([]store.Verdict, error) {
 		v.At = timeOf(at)
 		return v, err
 	}, fmt.Sprintf(`SELECT event_id, config_id, trigger_name, application, pipeline, outcome, reason, execution_id, at
-		FROM verdict%s ORDER BY at DESC, %s DESC LIMIT $%d`, w.clause(), r.dialect.RowID, len(w.args)), w.args...)
+		FROM verdict%s ORDER BY at DESC, %s DESC LIMIT $%d OFFSET $%d`, w.clause(), r.dialect.RowID, len(w.args)-1, len(w.args)), w.args...)
 }
 
 const insertVerdict = `INSERT INTO verdict (event_id, config_id, trigger_name, application, pipeline, outcome, reason,
