@@ -5,6 +5,7 @@ package jsonpath
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ohler55/ojg/jp"
@@ -14,8 +15,8 @@ import (
 type Path struct {
 	text string
 	expr jp.Expr
-	// definite: the path can give one value only.
-	definite bool
+	// definite: the path can give one value only. compares: it compares values on its way.
+	definite, compares bool
 }
 
 // maxLength bounds the text of a path.
@@ -33,11 +34,16 @@ func Parse(text string) (Path, error) {
 	if err != nil {
 		return Path{}, fmt.Errorf("%q is no JSONPath: %w", text, err)
 	}
-	return Path{text, expr, definite(expr)}, nil
+	compares := slices.ContainsFunc(expr, func(f jp.Frag) bool { _, isFilter := f.(*jp.Filter); return isFilter })
+	return Path{text, expr, definite(expr), compares}, nil
 }
 
 // String returns the path as it was written.
 func (p Path) String() string { return p.text }
+
+// Compares says whether the path compares values on its way (a filter): numbers of the document have to be int64 or float64
+// then, for a json.Number is more or less than nothing.
+func (p Path) Compares() bool { return p.compares }
 
 // Read returns the value at the path in a document of plain JSON values. A path that may give several values gives a
 // list of them, which may be empty; any other gives the value, or is not found.

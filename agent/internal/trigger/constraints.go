@@ -2,13 +2,12 @@ package trigger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/ohler55/ojg/jp"
 
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -76,54 +75,42 @@ func found(pattern any, texts []string, what, key string, with *patterns) (ok bo
 }
 
 // pathTexts evaluates a JSONPath to the texts that a pattern is tried on: one for a scalar, each for a list of strings.
-func pathTexts(path string, payload map[string]any, with *patterns) ([]string, error) {
-	expr, err := with.path(path)
+func pathTexts(text string, payload map[string]any, with *patterns) ([]string, error) {
+	path, err := with.path(text)
 	if err != nil {
-		return nil, fmt.Errorf("neither a member of the body nor a JSONPath (%w)", err)
+		return nil, fmt.Errorf("is no member of the body, and %w", err)
 	}
 	var body any = payload
-	if filters(expr) {
+	if path.Compares() {
 		body = spinnaker.Numbers(body)
 	}
-	results := expr.Get(body)
-	if len(results) == 1 && definite(expr) {
-		list, isList := results[0].([]any)
-		if !isList {
-			if _, isObject := results[0].(map[string]any); isObject || results[0] == nil {
-				return nil, fmt.Errorf("is an object or null, which no pattern matches")
-			}
-			return []string{javaText(results[0])}, nil
-		}
-		results = list
+	value, _ := path.Read(body)
+	switch v := value.(type) {
+	case nil:
+		return nil, errors.New("is not in the body")
+	case map[string]any:
+		return nil, errors.New("is an object, which no pattern matches")
+	case []any:
+		return elementTexts(v)
+	default:
+		return []string{javaText(v)}, nil
 	}
-	if len(results) == 0 {
-		return nil, fmt.Errorf("is not in the body")
+}
+
+// elementTexts are the texts of a list that holds nothing else.
+func elementTexts(list []any) ([]string, error) {
+	if len(list) == 0 {
+		return nil, errors.New("is not in the body, or an empty list")
 	}
-	texts := make([]string, len(results))
-	for i, result := range results {
-		text, isText := result.(string)
+	texts := make([]string, len(list))
+	for i, element := range list {
+		text, isText := element.(string)
 		if !isText {
 			return nil, fmt.Errorf("holds something that is not text at position %d", i)
 		}
 		texts[i] = text
 	}
 	return texts, nil
-}
-
-// definite says whether a path can give one result only.
-func definite(expr jp.Expr) bool {
-	for _, fragment := range expr {
-		switch fragment.(type) {
-		case jp.Wildcard, jp.Descent, jp.Slice, jp.Union, *jp.Filter:
-			return false
-		}
-	}
-	return true
-}
-
-// filters says whether a path compares values on its way.
-func filters(expr jp.Expr) bool {
-	return slices.ContainsFunc(expr, func(f jp.Frag) bool { _, isFilter := f.(*jp.Filter); return isFilter })
 }
 
 // javaText is the text of a JSON value as Java prints it, which is what patterns were written against: lists as

@@ -26,9 +26,6 @@ func (i Image) name() string { return i.Registry + "/" + i.Repository }
 // reference is the image as one pulls it.
 func (i Image) reference() string { return i.name() + ":" + i.Tag }
 
-// imageArtifact is the type of the artifact that an event of registries brings along.
-var imageArtifact = map[string]string{Docker: "docker/image", HelmOCI: "helm/image"}
-
 // matchImage is the rule of types `docker` and `helm/oci`: exact account and repository (the key), tag, artifact.
 //
 // Source: spinnaker/spinnaker echo/echo-pipelinetriggers eventhandlers/AbstractOCIRegistryEventHandler.java.
@@ -40,7 +37,11 @@ func matchImage(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event) V
 	if ok, reason := WantsTag(t, image.Tag); !ok {
 		return ignored("%s", reason)
 	}
-	artifacts := []spinnaker.Artifact{{Type: imageArtifact[event.Type], Name: image.name(), Version: image.Tag, Reference: image.reference()}}
+	artifactType := "docker/image"
+	if event.Type == HelmOCI {
+		artifactType = "helm/image"
+	}
+	artifacts := []spinnaker.Artifact{{Type: artifactType, Name: image.name(), Version: image.Tag, Reference: image.reference()}}
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s", reason)
 	}

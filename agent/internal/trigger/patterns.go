@@ -3,8 +3,7 @@ package trigger
 import (
 	"sync"
 
-	"github.com/ohler55/ojg/jp"
-
+	"github.com/gennaker/gennaker/agent/internal/jsonpath"
 	"github.com/gennaker/gennaker/agent/spel/javaregex"
 )
 
@@ -13,7 +12,7 @@ import (
 type patterns struct {
 	mu    sync.Mutex
 	exprs map[string]compiled[*javaregex.Regexp]
-	paths map[string]compiled[jp.Expr]
+	paths map[string]compiled[jsonpath.Path]
 }
 
 // compiled is what a text is compiled to, or why it is nothing.
@@ -23,7 +22,7 @@ type compiled[T any] struct {
 }
 
 func newPatterns() *patterns {
-	return &patterns{exprs: map[string]compiled[*javaregex.Regexp]{}, paths: map[string]compiled[jp.Expr]{}}
+	return &patterns{exprs: map[string]compiled[*javaregex.Regexp]{}, paths: map[string]compiled[jsonpath.Path]{}}
 }
 
 // expr compiles a pattern.
@@ -35,11 +34,11 @@ func (p *patterns) expr(text string) (*javaregex.Regexp, error) {
 }
 
 // path compiles a JSONPath.
-func (p *patterns) path(text string) (jp.Expr, error) {
+func (p *patterns) path(text string) (jsonpath.Path, error) {
 	if p == nil {
-		return jp.ParseString(text)
+		return jsonpath.Parse(text)
 	}
-	return kept(p, p.paths, text, jp.ParseString)
+	return kept(p, p.paths, text, jsonpath.Parse)
 }
 
 func kept[T any](p *patterns, known map[string]compiled[T], text string, compile func(string) (T, error)) (T, error) {

@@ -6,8 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ohler55/ojg/jp"
-
+	"github.com/gennaker/gennaker/agent/internal/jsonpath"
 	"github.com/gennaker/gennaker/agent/spel/javaregex"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -73,8 +72,8 @@ func constraintProblems(t spinnaker.Trigger) []string {
 		constraints := t.Object(member)
 		for _, key := range slices.Sorted(maps.Keys(constraints)) {
 			where := fmt.Sprintf("%s[%q]", member, key)
-			if _, err := jp.ParseString(key); err != nil && paths && strings.HasPrefix(key, "$") {
-				problems = append(problems, fmt.Sprintf("%s: is not a JSONPath (%v): the trigger never fires", where, err))
+			if _, err := jsonpath.Parse(key); err != nil && paths && strings.HasPrefix(key, "$") {
+				problems = append(problems, fmt.Sprintf("%s: %v: the trigger never fires", where, err))
 			}
 			if pattern := constraints[key]; pattern != nil && (member == "payloadConstraints" || t.Type() != "cdevents") {
 				problems = append(problems, patternProblem(where, javaText(pattern), "the trigger never fires")...)

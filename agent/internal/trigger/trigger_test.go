@@ -144,7 +144,7 @@ func TestProblems(t *testing.T) {
 			`source: found "gogs", expected one of github, gitlab, stash, bitbucket`,
 			`branch: pattern "(": the group is not closed near character 2: the trigger never fires`}},
 		{spinnaker.Trigger{"type": "webhook", "source": "s", "payloadConstraints": map[string]any{"$.[": "x", "a-b": "[", "c": nil}}, []string{
-			`payloadConstraints["$.["]: is not a JSONPath (an expression fragment can not start with a '[' at 4 in $.[): the trigger never fires`,
+			`payloadConstraints["$.["]: "$.[" is no JSONPath: an expression fragment can not start with a '[' at 4 in $.[: the trigger never fires`,
 			`payloadConstraints["a-b"]: pattern "[": the class is not closed near character 2: the trigger never fires`}},
 		{spinnaker.Trigger{"type": "cdevents", "source": "s", "attributeConstraints": map[string]any{"a": "["}}, nil},
 		{spinnaker.Trigger{"type": "pipeline", "pipeline": "p", "status": []any{"successful", "SUCCEEDED"}}, []string{
