@@ -28,10 +28,18 @@ func describeWebhooks(list []config.PreconfiguredWebhook) []map[string]any {
 			"waitForCompletion": webhook.WaitForCompletion, "preconfiguredProperties": properties,
 			"noUserConfigurableFields": leavesNothing(webhook, properties),
 			"parameters":               append([]config.PreconfiguredParameter{}, webhook.Parameters...),
-			"parameterData":            nil, "producesArtifacts": false, "permissions": nil,
+			"parameterData":            nil, "producesArtifacts": false, "permissions": permissionsOf(webhook),
 		})
 	}
 	return described
+}
+
+// permissionsOf are a webhook's permissions, or nil.
+func permissionsOf(webhook config.PreconfiguredWebhook) any {
+	if len(webhook.Permissions.Read)+len(webhook.Permissions.Write) == 0 {
+		return nil
+	}
+	return webhook.Permissions
 }
 
 // leavesNothing says whether a webhook fixes all that a stage could say.

@@ -164,12 +164,13 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 	if err != nil {
 		return fmt.Errorf("tasks.executionWindow.timezone: %w", err)
 	}
-	definitions := []stage.Definition{stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(nil), stage.CheckPreconditions(),
+	roles := access.NewRoles(a.config.Server).Of
+	definitions := []stage.Definition{stage.Wait(), stage.WaitUntil(), stage.ManualJudgment(roles), stage.CheckPreconditions(),
 		stage.EvaluateVariables(), stage.ExecutionWindow(zone), stage.Pipeline(), stage.MonitorPipeline(), stage.FindArtifacts(),
 		stage.EvaluateArtifacts()}
 	definitions = append(definitions, stage.SavePipelines(a.openArtifact, a.catalog))
 	definitions = append(definitions, stage.Jobs(a.catalog)...)
-	webhooks, err := stage.Webhooks(a.config.Webhook)
+	webhooks, err := stage.Webhooks(a.config.Webhook, roles)
 	if err != nil {
 		return err
 	}

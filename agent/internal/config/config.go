@@ -33,6 +33,9 @@ type Server struct {
 	TLS      TLS    `yaml:"tls"`
 	// Tokens are the API tokens. Without any, only a loopback address may be listened on.
 	Tokens []Token `yaml:"tokens"`
+	// Roles are the members of each role: tokens, and users whom clients or triggers name. Admins have every role.
+	Roles  map[string][]string `yaml:"roles"`
+	Admins []string            `yaml:"admins"`
 	// MaxBody is the largest request body in bytes.
 	MaxBody int64 `yaml:"maxBody"`
 	// AllowedOrigins are the origins of browsers that may call the API, for example Deck's.

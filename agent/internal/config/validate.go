@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -33,7 +34,7 @@ func (c Config) Validate() error {
 	errs = append(errs, unique("dockerRegistry.accounts", c.DockerRegistry.Accounts, func(a Registry) string { return a.Name })...)
 	errs = append(errs, unique("ecr.accounts", c.ECR.Accounts, func(a ECR) string { return a.Name })...)
 	errs = append(errs, c.validateWatched()...)
-	errs = append(errs, c.Webhook.validate()...)
+	errs = append(errs, c.Webhook.validate(c.Server.Roles)...)
 	errs = append(errs, unique("plugins.plugins", c.Plugins.Plugins, func(p Plugin) string { return p.Name })...)
 	for i, plugin := range c.Plugins.Plugins {
 		errs = append(errs, plugin.validate(fmt.Sprintf("plugins.plugins[%d]", i))...)
@@ -115,6 +116,14 @@ func (s Server) validate() []error {
 	errs = append(errs, unique("server.tokens", s.Tokens, func(t Token) string { return t.Name })...)
 	for i, token := range s.Tokens {
 		errs = append(errs, token.validate(fmt.Sprintf("server.tokens[%d]", i))...)
+	}
+	for _, role := range slices.Sorted(maps.Keys(s.Roles)) {
+		if strings.TrimSpace(role) == "" || slices.Contains(s.Roles[role], "") {
+			errs = append(errs, fmt.Errorf("server.roles: found the members %q of the role %q, expected the names of both", s.Roles[role], role))
+		}
+	}
+	if slices.Contains(s.Admins, "") {
+		errs = append(errs, errors.New("server.admins: found an empty name, expected the names of tokens or users"))
 	}
 	if s.MaxBody < 1 {
 		errs = append(errs, fmt.Errorf("server.maxBody: found %d, expected a number of bytes above zero", s.MaxBody))

@@ -67,6 +67,16 @@ type PreconfiguredWebhook struct {
 	CancelEndpoint      string             `yaml:"cancelEndpoint"`
 	CancelMethod        string             `yaml:"cancelMethod"`
 	CancelPayload       string             `yaml:"cancelPayload"`
+
+	Permissions Permissions `yaml:"permissions"`
+}
+
+// Permissions are the roles of which it takes one. Where there are none, nobody is refused.
+type Permissions struct {
+	// Read is for whoever reads the configuration, and refuses nobody.
+	Read []string `yaml:"READ" json:"READ,omitempty"`
+	// Write is for whoever runs the webhook.
+	Write []string `yaml:"WRITE" json:"WRITE,omitempty"`
 }
 
 // PreconfiguredParameter is a value that a stage gives to a preconfigured webhook.
@@ -125,13 +135,22 @@ func (s *Secrets) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-func (w Webhook) validate() []error {
+// validate checks a webhook configuration; roles are those that permissions may name.
+func (w Webhook) validate(roles map[string][]string) []error {
 	errs := uniqueBy("type", "webhook.preconfigured", w.Preconfigured, func(p PreconfiguredWebhook) string { return p.Type })
 	for i, p := range w.Preconfigured {
 		errs = append(errs, unique(fmt.Sprintf("webhook.preconfigured[%d].parameters", i), p.Parameters,
 			func(p PreconfiguredParameter) string { return p.Name })...)
 		if len(p.CustomHeaders) > 0 && p.URL == "" {
 			errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].url: is missing: without it, pipelines could send customHeaders anywhere", i))
+		}
+		for _, list := range [][]string{p.Permissions.Read, p.Permissions.Write} {
+			for _, role := range list {
+				if _, known := roles[role]; !known {
+					errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].permissions: found the role %q, expected one of server.roles: "+
+						"say there who has it", i, role))
+				}
+			}
 		}
 	}
 	for i, a := range w.AllowedRequests {

@@ -120,7 +120,7 @@ func start(t testing.TB, s store.Store, p *plugins, change ...func(*runner.Optio
 // testOptions are those of an agent with the agent's own stages, and others.
 func testOptions(t testing.TB, s store.Store, p runner.Plugins, others ...stage.Definition) runner.Options {
 	t.Helper()
-	webhooks, err := stage.Webhooks(config.Webhook{AllowedHosts: []string{"127.0.0.1"}, MaxResponseBytes: 1 << 20})
+	webhooks, err := stage.Webhooks(config.Webhook{AllowedHosts: []string{"127.0.0.1"}, MaxResponseBytes: 1 << 20}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

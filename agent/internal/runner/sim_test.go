@@ -98,7 +98,7 @@ func playWorld(t *testing.T, seed uint64, seen *tally) {
 
 const (
 	// lookEvery is how often an agent looks for work that it was not told of, in worlds that lose wake-ups.
-	lookEvery = 10 * time.Second
+	lookEvery = 20 * time.Second
 	// deaths is how many agents die in a world at most.
 	deaths = 20
 )
@@ -147,7 +147,7 @@ func newUniverse(t *testing.T, seed uint64) *universe {
 		telling: map[store.Tx][]string{}, published: map[string]int{},
 	}
 	if u.random.IntN(2) == 0 {
-		u.losing, u.lose = 1+u.random.IntN(6), 1+u.random.IntN(10)
+		u.losing, u.lose = 1+u.random.IntN(6), 1+u.random.IntN(8)
 	}
 	done := make(chan struct{})
 	u.retired.Go(func() { u.forward(done) })
@@ -174,6 +174,7 @@ func (u *universe) play() (compared bool) {
 		u.until(naive.Beginning().Add(o.At))
 		u.operate(o)
 	}
+	u.hearAll()
 	for range 10 * 24 {
 		u.until(time.Now().Add(time.Hour))
 		if u.over() {
@@ -402,6 +403,17 @@ func (u *universe) loses() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.lost < u.lose
+}
+
+// hearAll ends the losing of wake-ups, and gives the agent's place to one that need not look so often.
+func (u *universe) hearAll() {
+	u.mu.Lock()
+	looks := u.lost < u.lose
+	u.lose = u.lost
+	u.mu.Unlock()
+	if looks {
+		u.replace()
+	}
 }
 
 // looked notes that the agent looks for work, whether it was told of it or not.

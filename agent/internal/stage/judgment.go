@@ -14,9 +14,18 @@ import (
 // judgmentTime is how long a judgment is awaited when the pipeline does not say.
 const judgmentTime = 3 * 24 * time.Hour
 
-// Roles says which roles a user has, and whether the user is an administrator. ok is false when roles are unknown:
-// then every user may judge, as in Spinnaker without its authorisation service.
-type Roles func(user string) (roles []string, admin, ok bool)
+// Roles says which roles a user has, and whether the user is an administrator, who has all of them. known is false where
+// nobody says who has which: then every user may judge, as in Spinnaker without its authorisation service.
+type Roles func(user string) (held []string, admin, known bool)
+
+// lacks says whether a user has none of some roles, when it takes one.
+func (r Roles) lacks(user string, required []string) bool {
+	if len(required) == 0 || r == nil {
+		return false
+	}
+	held, admin, known := r(user)
+	return known && !admin && !slices.ContainsFunc(held, func(role string) bool { return slices.Contains(required, role) })
+}
 
 // ManualJudgment is the stage type "manualJudgment": a person says whether the pipeline goes on. roles may be nil.
 //
@@ -129,11 +138,7 @@ func mayNotJudge(c Context, user string, roles Roles) string {
 	if len(required) == 0 {
 		required = texts(c.Config, "selectedStageRoles")
 	}
-	if len(required) == 0 || roles == nil {
-		return ""
-	}
-	held, admin, known := roles(user)
-	if admin || !known || slices.ContainsFunc(held, func(role string) bool { return slices.Contains(required, role) }) {
+	if !roles.lacks(user, required) {
 		return ""
 	}
 	return "the judgment of " + who + " does not count: it takes one of the roles " + strings.Join(required, ", ")

@@ -52,14 +52,15 @@ type webhooks struct {
 	client *webhookClient
 	// preset is set for a type that the configuration defines.
 	preset *config.PreconfiguredWebhook
+	roles  Roles
 }
 
-// Webhooks returns the stage type "webhook", and one for each webhook of the configuration. The error names what is wrong
-// with one of those.
+// Webhooks returns the stage type "webhook", and one for each webhook of the configuration, which may take a role to run.
+// roles may be nil. The error names what is wrong with one of those.
 //
 // Source: spinnaker/spinnaker orca/orca-webhook webhook/pipeline/WebhookStage.java, PreconfiguredWebhookStage.java,
 // tasks/CreateWebhookTask.java, MonitorWebhookTask.java, WebhookResponseProcessor.java.
-func Webhooks(c config.Webhook) ([]Definition, error) {
+func Webhooks(c config.Webhook, roles Roles) ([]Definition, error) {
 	client := newWebhookClient(c)
 	define := func(stageType string, w webhooks) Definition {
 		return Definition{
@@ -69,7 +70,7 @@ func Webhooks(c config.Webhook) ([]Definition, error) {
 	}
 	definitions := []Definition{define("webhook", webhooks{client: client})}
 	for i, preset := range c.Preconfigured {
-		w := webhooks{client: client, preset: &preset}
+		w := webhooks{client: client, preset: &preset, roles: roles}
 		if problems := w.validate(defaultParameters(preset)); len(problems) > 0 && !preset.Disabled() {
 			return nil, fmt.Errorf("webhook.preconfigured[%d] (type %q): %s", i, preset.Type, strings.Join(problems, "; "))
 		}
@@ -116,6 +117,9 @@ func (w webhooks) validate(stageConfig map[string]any) []string {
 }
 
 func (w webhooks) run(ctx context.Context, c Context) engine.Result {
+	if refusal := w.refusal(c); refusal != "" {
+		return failed("%s", refusal)
+	}
 	call, problems := w.call(ctx, c)
 	if len(problems) > 0 {
 		return unusable(problems)
@@ -164,6 +168,9 @@ func (c *webhookCall) conclude(ctx context.Context) engine.Result {
 // cancel asks the other side to stop. What fails in a way that may pass is tried again as long as the engine lets it.
 func (w webhooks) cancel(ctx context.Context, c Context) (engine.Result, error) {
 	result := engine.Result{Status: spinnaker.Canceled}
+	if w.refusal(c) != "" {
+		return result, nil // nothing was sent
+	}
 	call, problems := w.call(ctx, c)
 	if len(problems) > 0 {
 		result.Warnings = []string{"the webhook was not canceled: " + strings.Join(problems, "; ")}
@@ -199,6 +206,17 @@ func (w webhooks) call(ctx context.Context, c Context) (*webhookCall, []string) 
 	var problems []string
 	call.config, problems = readWebhook(running(given), w.preset)
 	return call, problems
+}
+
+// refusal says why a preconfigured webhook is not for who runs the stage, or "".
+//
+// Source: spinnaker/spinnaker orca/orca-webhook webhook/pipeline/PreconfiguredWebhookStage.java.
+func (w webhooks) refusal(c Context) string {
+	if w.preset == nil || len(c.Work.State) > 0 || !w.roles.lacks(c.user(), w.preset.Permissions.Write) {
+		return ""
+	}
+	return fmt.Sprintf("user %q may not run the webhook %q: it takes one of the roles %s (server.roles)",
+		c.user(), w.preset.Type, strings.Join(w.preset.Permissions.Write, ", "))
 }
 
 // elapsed is how long the stage has been at its own steps.

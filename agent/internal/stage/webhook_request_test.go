@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -258,6 +259,27 @@ func TestPreconfiguredWebhook(t *testing.T) {
 		[]string{"parameterValues.region: it is missing: the webhook has no default for it"})
 }
 
+// TestPreconfiguredPermissions: a webhook that takes a role is not called for others, and not canceled either.
+func TestPreconfiguredPermissions(t *testing.T) {
+	server := newTarget(t, answers(map[string][]string{"/testers": {`200 {}`}, "/anybody": {`200 {}`}}))
+	c := preset(t, fmt.Sprintf(`{allowedHosts: [127.0.0.1], preconfigured: [
+	  {type: forTesters, url: "%[1]s/testers", permissions: {WRITE: [operators, testers]}},
+	  {type: forOperators, url: "%[1]s/operators", cancelEndpoint: "%[1]s/operators", permissions: {WRITE: [operators]}},
+	  {type: forAnybody, url: "%[1]s/anybody", permissions: {READ: [operators]}}]}`, server.URL))
+	for stageType, want := range map[string]string{
+		"forTesters":   "SUCCEEDED ",
+		"forOperators": `TERMINAL user "ann" may not run the webhook "forOperators": it takes one of the roles operators (server.roles)`,
+		"forAnybody":   "SUCCEEDED ",
+	} {
+		result := newPlay(t, c, stageType, `{}`).end()
+		expectEqual(t, stageType, string(result.Status)+" "+result.Message, want)
+	}
+	expectEqual(t, "cancel", newPlay(t, c, "forOperators", `{}`).perform(engine.PhaseCancel).Status, spinnaker.Canceled)
+	seen := server.seen()
+	slices.Sort(seen)
+	expectEqual(t, "requests", seen, []string{"POST /anybody", "POST /testers"})
+}
+
 // TestPreconfiguredHeadersStayHome: a pipeline can not send the headers of a preconfigured webhook to another place.
 func TestPreconfiguredHeadersStayHome(t *testing.T) {
 	server, thief := newTarget(t, answers(map[string][]string{"/hook": {`400 `}})), newTarget(t, answers(map[string][]string{"/": {`200 {}`}}))
@@ -273,11 +295,11 @@ func TestPreconfiguredWebhooksAreChecked(t *testing.T) {
 	c := preset(t, `{preconfigured: [{type: a, url: "https://a/"}, {type: b, method: GO, waitForCompletion: true}]}`)
 	want := `webhook.preconfigured[1] (type "b"): method: found "GO", expected one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE; ` +
 		`statusUrlResolution: it is missing: expected one of getMethod, locationHeader, webhookResponse`
-	if _, err := Webhooks(c); err == nil || err.Error() != want {
+	if _, err := Webhooks(c, testers); err == nil || err.Error() != want {
 		t.Errorf("found %v, expected %s", err, want)
 	}
 	c = preset(t, `{preconfigured: [{type: a, url: "https://a/"}, {type: b, enabled: false, method: GO}]}`)
-	definitions, err := Webhooks(c)
+	definitions, err := Webhooks(c, testers)
 	if err != nil || len(definitions) != 2 {
 		t.Errorf("found %d definitions and %v, expected those of webhook and a", len(definitions), err)
 	}

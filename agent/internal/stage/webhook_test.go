@@ -95,9 +95,17 @@ type play struct {
 // local lets webhooks lead to the test's own server.
 var local = config.Webhook{AllowedHosts: []string{"127.0.0.1"}, MaxResponseBytes: 1 << 20}
 
+// testers knows that ann is a tester.
+func testers(user string) (held []string, admin, known bool) {
+	if user == "ann" {
+		held = []string{"testers"}
+	}
+	return held, false, true
+}
+
 func newPlay(t *testing.T, c config.Webhook, stageType, stageConfig string) *play {
 	t.Helper()
-	definitions, err := Webhooks(c)
+	definitions, err := Webhooks(c, testers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +120,8 @@ func newPlay(t *testing.T, c config.Webhook, stageType, stageConfig string) *pla
 		t.Fatal(err)
 	}
 	p.ex = &engine.Execution{Execution: &spinnaker.Execution{ID: "e1", Type: spinnaker.PipelineExecution, Stages: []*spinnaker.Stage{p.stage},
-		Trigger: spinnaker.Trigger{"user": "ann"}},
+		Authentication: spinnaker.Authentication{User: "ann"},
+		Trigger:        spinnaker.Trigger{"user": "ann"}},
 		Work: map[string]*engine.Work{"s1": {Attempt: 1, Step: 1, Part: engine.PartMain, Phase: engine.PhaseRun, Began: p.now}}}
 	return p
 }
