@@ -25,8 +25,12 @@ type LaunchOptions struct {
 	Received, Prior []spinnaker.Artifact
 }
 
-// anonymous is the user of a trigger that names none.
-const anonymous = "[anonymous]"
+const (
+	// anonymous is the user of a trigger that names none.
+	anonymous = "[anonymous]"
+	// launcher is the user in whose name a launch that failed is canceled.
+	launcher = "system"
+)
 
 // Launch makes an execution of a pipeline, NOT_STARTED, or says why it can not be started: then LaunchFailed makes the
 // record of it. The first Advance starts the execution.
@@ -72,14 +76,23 @@ func invalidTemplate(problems []any) error {
 	return spinnaker.Invalid("%s", strings.Join(said, "\n"))
 }
 
-// LaunchFailed makes the record of a launch that failed with err.
+// LaunchFailed makes the record of a launch that failed with err. It shows the pipeline's stages, unless those are what is
+// wrong.
 func LaunchFailed(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, opts LaunchOptions, now time.Time, ids func() string, err error) *Execution {
 	ex := newExecution(pipeline, Trigger(pipeline, trigger, opts.User), opts, now, ids)
 	ex.Status = spinnaker.Terminal
-	ex.Canceled, ex.CanceledBy = true, "system"
+	ex.Canceled, ex.CanceledBy = true, launcher
 	ex.CancellationReason = "Failed on startup: " + err.Error()
 	ex.EndTime = spinnaker.MillisOf(now)
+	if err := addStages(ex, pipeline, ids); err != nil {
+		ex.Stages = nil
+	}
 	return ex
+}
+
+// launchFailed says whether an execution is the record of a launch that failed.
+func launchFailed(ex *spinnaker.Execution) bool {
+	return ex.Status == spinnaker.Terminal && ex.StartTime == 0 && ex.CanceledBy == launcher
 }
 
 // LaunchTask makes an execution of the jobs of a task (POST /tasks): one stage each, one after the other.

@@ -32,6 +32,9 @@ func RestartProblem(ex *spinnaker.Execution, stageID string) string {
 	if stage == nil {
 		return fmt.Sprintf("execution %s has no stage %q", ex.ID, stageID)
 	}
+	if launchFailed(ex) {
+		return fmt.Sprintf("execution %s never started (%s): start the pipeline again", ex.ID, ex.CancellationReason)
+	}
 	if ex.Canceled && !ex.Status.Complete() {
 		return fmt.Sprintf("execution %s is being canceled: restart it when it has ended", ex.ID)
 	}

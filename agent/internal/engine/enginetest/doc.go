@@ -6,7 +6,7 @@
 //
 //	clock 2026-03-02T09:00:00Z          the time at which the pipeline is launched
 //	start                               launch; every script needs it or "launch fails"
-//	launch fails "text"                 launch, and expect this error
+//	launch fails "text"                 launch, and expect this error; the record of it is then the execution
 //	at 5s                               time passes until 5 s after the launch, and what becomes due meanwhile happens
 //	slot                                a slot of the pipeline is free (after "start waiting")
 //	2 succeeds {"tag":"1.4"}            the step of the stage with refId 2 ends; the object becomes outputs

@@ -105,8 +105,7 @@ func (g *game) do(c command) error {
 	case "start":
 		return g.start(c)
 	case "launch":
-		_, err := g.engine.Launch(g.pipeline, g.trigger, engine.LaunchOptions{}, g.clock, g.id)
-		return same("error", fmt.Sprint(err), c.word(2))
+		return g.failLaunch(c)
 	case "at":
 		offset, err := time.ParseDuration(c.word(1))
 		if err != nil {
@@ -124,6 +123,15 @@ func (g *game) do(c command) error {
 		return g.stageCommand(stage, c)
 	}
 	return g.userCommand(c)
+}
+
+// failLaunch launches a pipeline that can not be launched, and goes on with the record of it.
+func (g *game) failLaunch(c command) error {
+	_, err := g.engine.Launch(g.pipeline, g.trigger, engine.LaunchOptions{}, g.clock, g.id)
+	if err != nil {
+		g.ex = engine.LaunchFailed(g.pipeline, g.trigger, engine.LaunchOptions{}, g.clock, g.id, err)
+	}
+	return same("error", fmt.Sprint(err), c.word(2))
 }
 
 func (g *game) start(c command) error {
