@@ -11,24 +11,19 @@ func (n *propertyNode) eval(s *state, target any) (any, error) {
 		}
 		return nil, onNull(n, codePropertyNotReadableOnNull, strconv.Quote(n.name))
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
-	switch m := target.(type) {
-	case map[string]any:
-		if v, ok := m[n.name]; ok || !s.env.Strict {
-			return normal(v), nil
-		}
-	case *Map:
-		if v, ok := m.lookup(n.key); ok || !s.env.Strict {
-			return normal(v), nil
-		}
-	case *scope:
+	if v, ok := n.in(target); ok {
+		return v, nil
+	}
+	if !s.env.Strict {
 		// Outputs of ancestors are seen by reading, not by containsKey.
-		if v, ok := m.get(n.key); ok {
-			return v, nil
-		} else if !s.env.Strict {
+		if m, ok := target.(*scope); ok {
 			return m.inherited(n.name), nil
+		}
+		if isMap(target) {
+			return nil, nil
 		}
 	}
 	v, err, ok := s.getter(target, n.name)
@@ -79,7 +74,7 @@ func (n *indexNode) eval(s *state, target any) (any, error) {
 		}
 		return nil, onNull(n, codeCannotIndexIntoNull, name)
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	if isMap(target) {

@@ -11,7 +11,7 @@ func (n *arithmeticNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	if text, ok := x.(string); ok && n.op == tokStar {

@@ -290,7 +290,7 @@ func (n *methodNode) eval(s *state, target any) (any, error) {
 	}
 	if b, ok := target.(bean); ok && len(args) == 0 {
 		if v, ok := b.getter(getterName(n.name)); ok {
-			return normal(v), s.count(n)
+			return normal(v), s.count(n.at)
 		}
 	}
 	c, static := target.(*class)
@@ -305,7 +305,7 @@ func (n *methodNode) eval(s *state, target any) (any, error) {
 	if m == nil {
 		return nil, noMethod(n, c, static, args)
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	v, err := m.invoke(s, target, args, n.position())

@@ -65,4 +65,12 @@ var statusMembers = []member{
 		}
 		return char(s[i]), nil
 	})},
+	{"static valueOf(String)", static(func(args []any) (any, error) { return enumNamed(args[0], "ExecutionStatus") })},
+	{"static values()", pure(func([]any) any {
+		all := &array{elem: "ExecutionStatus"}
+		for _, s := range statuses {
+			all.items = append(all.items, s)
+		}
+		return all
+	})},
 }

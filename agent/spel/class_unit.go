@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -273,6 +274,9 @@ func enumNamed(v any, class string) (any, error) {
 		if class == "ChronoUnit" && unit.name == name {
 			return chronoUnit(i), nil
 		}
+	}
+	if class == "ExecutionStatus" && slices.Contains(statuses, status(name)) {
+		return status(name), nil
 	}
 	return nil, fmt.Errorf("there is no %s %s", class, quote(name))
 }

@@ -12,7 +12,7 @@ func (n *compareNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	switch n.op {
@@ -140,6 +140,11 @@ func b2i(b bool) int {
 // looseEquals is the operator ==: numbers by value across kinds, strings and
 // statuses by content, everything else as Java's equals.
 func looseEquals(x, y any) bool {
+	if s, ok := x.(string); ok {
+		if t, ok := y.(string); ok {
+			return s == t
+		}
+	}
 	if isNumber(x) && isNumber(y) {
 		c, ordered := compareNumbers(x, y)
 		return ordered && c == 0
@@ -241,7 +246,7 @@ func (n *betweenNode) eval(s *state, active any) (any, error) {
 		return nil, failure(n.y.position(), codeBetweenNeedsTwoElements, `"between" needs a list of two bounds, but this is %s`, describe(y)).
 			suggest("write between {low, high}")
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	low, err := compare(x, normal(bounds[0]))
@@ -268,7 +273,7 @@ func (n *instanceofNode) eval(s *state, active any) (any, error) {
 		return nil, failure(n.y.position(), codeInstanceofNeedsClass, `"instanceof" needs a type, but this is %s`, describe(y)).
 			suggest("write T(String), T(Integer) and so on")
 	}
-	return x != nil && typeName(x) == c.name, s.count(n)
+	return x != nil && typeName(x) == c.name, s.count(n.at)
 }
 
 // compareStrings is Java's compareTo: the difference of the first UTF-16 units

@@ -16,18 +16,26 @@ type state struct {
 	// arguments of methods are evaluated against it.
 	scope any
 	ops   int
-	at    int // position of the latest step
+	at    at // position of the latest step
 }
 
 // count bounds the work of an expression as Spring does: operators, property
 // reads, calls and elements count one each.
-func (s *state) count(n positioned) error {
-	s.at = n.position()
-	if s.ops++; s.ops > s.engine.limits.Operations {
-		return failure(n.position(), codeMaxOperationsExceeded, "the expression needs more than %d operations", s.engine.limits.Operations)
+func (s *state) count(n at) error {
+	s.at = n
+	if s.ops++; s.ops&0xff != 0 && s.ops <= s.engine.limits.Operations {
+		return nil
 	}
-	if s.ops&0xff == 0 && s.ctx.Err() != nil {
-		return &Error{Phase: PhaseEval, Pos: n.position(), cause: s.ctx.Err(),
+	return s.check()
+}
+
+// check ends an expression that takes too long.
+func (s *state) check() error {
+	if s.ops > s.engine.limits.Operations {
+		return failure(s.at.position(), codeMaxOperationsExceeded, "the expression needs more than %d operations", s.engine.limits.Operations)
+	}
+	if s.ctx.Err() != nil {
+		return &Error{Phase: PhaseEval, Pos: s.at.position(), cause: s.ctx.Err(),
 			Message: "evaluation was stopped: " + context.Cause(s.ctx).Error()}
 	}
 	return nil
@@ -77,16 +85,16 @@ func (n *variableNode) eval(s *state, active any) (any, error) {
 	case "root":
 		return s.root, nil
 	}
-	return nil, s.count(n)
+	return nil, s.count(n.at)
 }
 
 func (n *listNode) eval(s *state, active any) (any, error) {
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	list := make([]any, len(n.items))
 	for i, item := range n.items {
-		if err := s.count(n); err != nil {
+		if err := s.count(n.at); err != nil {
 			return nil, err
 		}
 		v, err := item.eval(s, active)
@@ -101,7 +109,7 @@ func (n *listNode) eval(s *state, active any) (any, error) {
 func (n *mapNode) eval(s *state, active any) (any, error) {
 	m := NewMap(len(n.keys))
 	for i := range n.keys {
-		if err := s.count(n); err != nil {
+		if err := s.count(n.at); err != nil {
 			return nil, err
 		}
 		key, err := s.mapKey(n.keys[i], active)
@@ -130,7 +138,7 @@ func (n *elvisNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	if x != nil && x != "" {
@@ -144,7 +152,7 @@ func (n *ternaryNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	if cond {
@@ -154,7 +162,7 @@ func (n *ternaryNode) eval(s *state, active any) (any, error) {
 }
 
 func (n *logicNode) eval(s *state, active any) (any, error) {
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	x, err := s.condition(n.x, active)
@@ -192,7 +200,7 @@ func (n *unaryNode) eval(s *state, active any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return !b, s.count(n)
+		return !b, s.count(n.at)
 	}
 	x, err := n.x.eval(s, active)
 	if err != nil {
@@ -201,7 +209,7 @@ func (n *unaryNode) eval(s *state, active any) (any, error) {
 	if !isNumber(x) {
 		return nil, failure(n.position(), codeOperatorNotSupported, `"%c" needs a number, but this is %s`, sign(n.op), describe(x))
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	if n.op == tokPlus {

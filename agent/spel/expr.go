@@ -66,22 +66,22 @@ func (e *Engine) Eval(ctx context.Context, text string, env *Env) (Value, error)
 }
 
 func (x *Expr) eval(ctx context.Context, env *Env) (v any, err error) {
+	root := env.resolved()
 	if chain, ok := x.tree.(*chainNode); ok {
-		if v, ok := chain.path.walk(env.resolved(), x.engine.limits.Operations); ok {
+		if v, ok := chain.path.walk(root, x.engine.limits.Operations); ok {
 			return v, nil
 		}
 	}
 	s := x.engine.states.Get().(*state)
-	*s = state{ctx: ctx, engine: x.engine, env: env, text: x.text, root: env.resolved()}
-	s.scope = s.root
+	s.ctx, s.engine, s.env, s.text, s.root, s.scope = ctx, x.engine, env, x.text, root, root
 	defer func() {
 		// A bug in one of the many library functions must not stop the agent.
 		switch r := recover().(type) {
 		case nil:
 		case limitReached:
-			v, err = nil, failure(s.at, r.code, "%s", r.message)
+			v, err = nil, failure(s.at.position(), r.code, "%s", r.message)
 		default:
-			v, err = nil, failure(s.at, "", "internal error: %v", r)
+			v, err = nil, failure(s.at.position(), "", "internal error: %v", r)
 		}
 		*s = state{}
 		x.engine.states.Put(s)
@@ -89,5 +89,5 @@ func (x *Expr) eval(ctx context.Context, env *Env) (v any, err error) {
 			err = asError(err, x.text)
 		}
 	}()
-	return x.tree.eval(s, s.root)
+	return x.tree.eval(s, root)
 }

@@ -113,7 +113,7 @@ func (n *functionNode) eval(s *state, active any) (any, error) {
 	if err := f.checkCount(n, len(args)); err != nil {
 		return nil, err
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	converted, err := f.convert(args)

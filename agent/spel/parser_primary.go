@@ -127,7 +127,7 @@ func (p *parser) word(t token) (node, *Error) {
 const deployedServerGroupsName = "deployedServerGroups"
 
 func newProperty(t token, safe bool) *propertyNode {
-	return &propertyNode{at: at(t.pos), name: t.text, key: t.text, safe: safe}
+	return &propertyNode{at(t.pos), newSlot(t.text), safe}
 }
 
 func (p *parser) propertyOrMethod(safe bool) (node, *Error) {

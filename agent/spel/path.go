@@ -2,7 +2,7 @@ package spel
 
 // path is the keys of a chain that consists of nothing else, such as
 // trigger.properties['imageName']: most expressions are one.
-type path []any
+type path []*slot
 
 // pathOf is the path of a chain's steps, nil if it has other ones.
 func pathOf(steps []node) path {
@@ -10,12 +10,11 @@ func pathOf(steps []node) path {
 	for i, step := range steps {
 		switch n := step.(type) {
 		case *propertyNode:
-			keys[i] = n.key
+			keys[i] = n.slot
 		case *indexNode:
-			if keys[i] = literalKey(n.index); keys[i] == nil {
-				return nil
-			}
-		default:
+			keys[i] = literalKey(n.index)
+		}
+		if keys[i] == nil {
 			return nil
 		}
 	}
@@ -24,13 +23,13 @@ func pathOf(steps []node) path {
 
 // literalKey is the key that an index of a map is whatever the data: a bare name
 // or a text; nil for anything else.
-func literalKey(index node) any {
+func literalKey(index node) *slot {
 	switch n := index.(type) {
 	case *propertyNode:
-		return n.key
+		return n.slot
 	case *literalNode:
-		if _, ok := n.value.(string); ok {
-			return n.value
+		if name, ok := n.value.(string); ok {
+			return newSlot(name)
 		}
 	}
 	return nil
@@ -44,7 +43,7 @@ func (p path) walk(value any, left int) (v any, ok bool) {
 		return nil, false
 	}
 	for _, key := range p {
-		if value, ok = mapGet(value, key); !ok {
+		if value, ok = key.in(value); !ok {
 			return nil, false
 		}
 	}

@@ -33,7 +33,7 @@ func (n *matchesNode) eval(s *state, active any) (any, error) {
 	if utf16Len(pattern) > maxRegexLength {
 		return nil, failure(n.y.position(), codeMaxRegexLengthExceeded, "the pattern is longer than %d characters", maxRegexLength)
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	re, err := s.engine.regex(pattern)

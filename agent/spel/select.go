@@ -25,7 +25,7 @@ func (s *state) chosen(n *selectNode, element any) (bool, error) {
 			"the criterion of a selection must be true or false, but it is %s", describe(v))
 	}
 	if b && n.kind != tokSelectFirst {
-		return true, s.count(n)
+		return true, s.count(n.at)
 	}
 	return b, nil
 }
@@ -41,7 +41,7 @@ func (n *selectNode) eval(s *state, target any) (any, error) {
 	if !ok {
 		return nil, failure(n.position(), codeInvalidTypeForSelection, "only lists and maps can be selected from, but this is %s", describe(target))
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	var found []any
@@ -74,7 +74,7 @@ func (n *selectNode) eval(s *state, target any) (any, error) {
 }
 
 func (s *state) selectEntries(n *selectNode, target any) (any, error) {
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	found := NewMap(0)
@@ -91,7 +91,7 @@ func (s *state) selectEntries(n *selectNode, target any) (any, error) {
 		}
 		found.put(k, v)
 		if n.kind == tokSelectFirst {
-			return found, s.count(n)
+			return found, s.count(n.at)
 		}
 	}
 	if n.kind != tokSelect && found.Len() == 0 {
@@ -136,7 +136,7 @@ func (n *projectNode) eval(s *state, target any) (any, error) {
 			return nil, failure(n.position(), codeProjectionNotSupported, "only lists and maps can be projected, but this is %s", describe(target))
 		}
 	}
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	out := make([]any, 0, len(items))
@@ -145,7 +145,7 @@ func (n *projectNode) eval(s *state, target any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.count(n); err != nil {
+		if err := s.count(n.at); err != nil {
 			return nil, err
 		}
 		out = append(out, v)

@@ -16,7 +16,7 @@ func (n *sumNode) eval(s *state, active any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.count(t); err != nil {
+		if err := s.count(t.at); err != nil {
 			return nil, err
 		}
 		_, leftText := sum.(string)
@@ -62,7 +62,7 @@ func (n *sumNode) concatenate(s *state, active any, i int, x, y any) (any, int, 
 		if y, err = n.terms[i].x.eval(s, active); err != nil {
 			return nil, i, err
 		}
-		if err := s.count(&n.terms[i]); err != nil {
+		if err := s.count(n.terms[i].at); err != nil {
 			return nil, i, err
 		}
 	}

@@ -26,8 +26,7 @@ type (
 	// propertyNode is a bare name, or a name behind a dot.
 	propertyNode struct {
 		at
-		name string
-		key  any // the name, as the key of a map
+		*slot
 		safe bool
 	}
 	// methodNode is name(args).

@@ -8,7 +8,7 @@ import (
 // T(...), new ...(...) and new ...[...].
 
 func (n *typeNode) eval(s *state, _ any) (any, error) {
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	c, err := namedType(n.position(), n.name)
@@ -107,7 +107,7 @@ func isKnownRefused(name string) bool {
 }
 
 func (n *newNode) eval(s *state, active any) (any, error) {
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	args, err := s.arguments(n.args, active)
@@ -136,7 +136,7 @@ func (n *newNode) eval(s *state, active any) (any, error) {
 const maxArray = 256 * 1024
 
 func (n *newArrayNode) eval(s *state, active any) (any, error) {
-	if err := s.count(n); err != nil {
+	if err := s.count(n.at); err != nil {
 		return nil, err
 	}
 	elem, err := arrayElement(n)

@@ -5,6 +5,10 @@
 #
 #   GENNAKER_SPEL_ORACLE=dir scripts/bench-spel/bench-spel.sh
 #
+# Orca parses each string each time that it evaluates it
+# (spinnaker/spinnaker kork-expressions ExpressionTransform.java), so the
+# comparison with parsing is the one with what people run. Go keeps its trees.
+#
 # The directory holds SpelOracle.java (Spinnaker's restrictions over Spring).
 # Without it, or without Java, the script says so and ends well.
 set -eu
@@ -37,7 +41,11 @@ awk '
     for (i = 4; i <= NF; i++) if ($i == "allocs/op") allocs[name] = $(i - 1)
   }
   FILENAME ~ /java$/ {
-    if (!header++) printf "%-14s %10s %7s %16s %7s %16s %7s\n", "", "Go ns", "allocs", "Spring ready ns", "times", "Spring parse ns", "times"
-    printf "%-14s %10.0f %7d %16.0f %7.1f %16.0f %7.1f\n", $1, go[$1], allocs[$1], $2, $2 / go[$1], $3, $3 / go[$1]
+    if (!header++) {
+      printf "%-14s %10s %7s  %-25s %-25s\n", "", "", "", "Spring parses each time,", "Spring keeps the tree:"
+      printf "%-14s %10s %7s  %-25s %-25s\n", "", "", "", "as Spinnaker does", "for comparison"
+      printf "%-14s %10s %7s  %16s %7s %16s %7s\n", "", "Go ns", "allocs", "ns", "times", "ns", "times"
+    }
+    printf "%-14s %10.0f %7d  %16.0f %7.1f %16.0f %7.1f\n", $1, go[$1], allocs[$1], $3, $3 / go[$1], $2, $2 / go[$1]
   }
   END { printf "%-14s %10.0f %7d  (a document of 200 keys without expressions)\n", "plain", go["plain"], allocs["plain"] }' "$out/go" "$out/java"

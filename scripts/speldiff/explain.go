@@ -115,7 +115,7 @@ var explanations = []explanation{
 		return d.has("#toJson(") && (d.kind == "document" || d.has("java.time"))
 	}},
 	{"the oracle: its execution lacks context and other rare getters", func(d difference) bool {
-		return d.kind == "document" && strings.Contains(fmt.Sprint(d.Summary), "on class SpelOracleOrca")
+		return d.kind == "document" && lacking.MatchString(fmt.Sprint(d.Summary))
 	}},
 	{"Java: a function's name without parentheses is an object", func(d difference) bool {
 		return functionName.MatchString(d.input)
@@ -149,6 +149,9 @@ var (
 	foreign        = regexp.MustCompile(`[^\x00-\x7f]`)
 	implementation = regexp.MustCompile(`^\w+(List|Map)\[\]`)
 	farPast        = regexp.MustCompile(`\d{14}|2147483647|Long|yyyy.*parse`)
+	lacking        = regexp.MustCompile(`on (class|type) SpelOracleOrca(Execution|Stage|Trigger)\b`)
+	// single are the ways to a Float.
+	single = regexp.MustCompile(`(?i)\df\b|float`)
 	// real is a real number in a text.
 	real = regexp.MustCompile(`-?\d+\.\d+(E-?\d+)?`)
 )
@@ -176,10 +179,14 @@ func lastDigit(d difference) bool {
 	if len(wanted) == 0 || len(wanted) > len(found) || !strings.Contains(real.ReplaceAllString(d.got, "R"), real.ReplaceAllString(want, "R")) {
 		return false
 	}
+	tolerance := 1e-14
+	if single.MatchString(d.input) {
+		tolerance = 1e-6
+	}
 	for i := range wanted {
 		x, err1 := strconv.ParseFloat(wanted[i], 64)
 		y, err2 := strconv.ParseFloat(found[i], 64)
-		if err1 != nil || err2 != nil || math.Abs(x-y) > 1e-6*math.Abs(x) {
+		if err1 != nil || err2 != nil || math.Abs(x-y) > tolerance*math.Abs(x) {
 			return false
 		}
 	}

@@ -230,7 +230,7 @@ func (g *generator) path() string {
 		return g.pick("trigger", "trigger.parameters", "trigger['properties']", "parameters", "execution", "execution.trigger", "execution.stages",
 			"execution.stages[0]", "#stage('Bake')", "#stage('Deploy')", "#stage('Nope')", "#currentStage()", "#stageByRefId('1')", "scmInfo",
 			"execution.trigger.buildInfo", "trigger.resolvedExpectedArtifacts", "#stage('Bake').outputs", "#stage('Now').context", "templateVariables",
-			"execution.trigger.artifacts", "trigger.buildInfo", "#deployedServerGroups()", "deployedServerGroups", "#resolvedArtifacts()", "execution.status",
+			"execution.trigger.artifacts", "trigger.buildInfo", "#deployedServerGroups()", "deployedServerGroups", "#resolvedArtifacts()", "execution.status", "execution.status.values()",
 			"execution.authentication", "#judgment('Approve')", "#triggerResolvedArtifact('chart')", "region", "waitTime", "#currentUser()",
 			"#manifestLabelValue('Deploy','ReplicaSet','app')", "#stageExists('Bake')", "#cfServiceKey('k1')")
 	}
