@@ -48,3 +48,23 @@ func TestErrorsPeopleRead(t *testing.T) {
 		t.Errorf("%s differs; run go test -run %s -update and look at the change:\n%s", file, t.Name(), got.String())
 	}
 }
+
+// TestNullHasAPlace: an expression that only gives null says which step did, and
+// what is there instead.
+func TestNullHasAPlace(t *testing.T) {
+	tests := []struct{ template, want string }{
+		{"${trigger.properties.imagName}", "trigger.properties has no \"imagName\"; it has: imageName, semVer, with.dot, empty\n" +
+			"  at line 1, column 20:\n    trigger.properties.imagName\n                       ^"},
+		{"a ${nope} b", "the context has no \"nope\"; it has: own, waitTime, parameters, comments, execution, trigger, scmInfo, shared, …\n" +
+			"  at line 1, column 1:\n    nope\n    ^"},
+		{"${trigger.artifacts.^[type ==\n 'nope']}", "trigger.artifacts.^[type ==\n 'nope'] is null\n" +
+			"  at line 1, column 1:\n    trigger.artifacts.^[type ==\n    ^"},
+	}
+	engine := spel.New(spel.Config{})
+	for _, tt := range tests {
+		_, summary := engine.EvalTemplate(t.Context(), tt.template, benchEnv(t))
+		if len(summary.Warnings) != 1 || !summary.Warnings[0].Null || summary.Warnings[0].Err.Detail() != tt.want {
+			t.Errorf("%s: %+v", tt.template, summary.Warnings)
+		}
+	}
+}

@@ -62,16 +62,17 @@ func textUpTo(text string, steps []node, i int) string {
 	return strings.TrimRight(text[steps[0].position():steps[i].position()], " \t\r\n.?")
 }
 
-// whyStepIsNull says why reading a step from a value gave null.
-func whyStepIsNull(step node, from any) string {
+// whyStepIsNull says why reading a step from a value gave null, and which names
+// the value has instead.
+func whyStepIsNull(step node, from any) (names, why string) {
 	key := keyOf(step)
 	if key == "" || !isMap(from) {
-		return ""
+		return "", ""
 	}
 	if _, ok := mapGet(from, key); ok {
-		return fmt.Sprintf("has %q, but it is null", key)
+		return "", fmt.Sprintf("has %q, but it is null", key)
 	}
-	return fmt.Sprintf("has no %q; it has: %s", key, nearest(key, namesOf(from)))
+	return nearest(key, namesOf(from)), fmt.Sprintf("has no %q", key)
 }
 
 // keyOf is the map key that a step reads, if it is fixed.
@@ -149,13 +150,13 @@ func distance(a, b string) int {
 	return min(row[len(b)], far)
 }
 
-// whyNull says for people why an expression gave null. It evaluates the
-// expression again, step by step.
-func (e *Engine) whyNull(ctx context.Context, text string, env *Env) string {
-	const plain = " is null"
+// whyNull says for people why an expression gave null, and at which step. It
+// evaluates the expression again, step by step.
+func (e *Engine) whyNull(ctx context.Context, text string, env *Env) *Error {
+	why := &Error{Phase: PhaseEval, Expr: text, Message: text + " is null"}
 	x, err := e.Parse(text)
 	if err != nil {
-		return text + plain
+		return why
 	}
 	steps := []node{x.tree}
 	if chain, ok := x.tree.(*chainNode); ok {
@@ -172,15 +173,19 @@ func (e *Engine) whyNull(ctx context.Context, text string, env *Env) string {
 			value = next
 			continue
 		}
-		why := whyStepIsNull(step, value)
-		if why == "" {
+		names, has := whyStepIsNull(step, value)
+		if has == "" {
 			break
 		}
 		owner := "the context"
 		if i > 0 {
 			owner = textUpTo(text, steps, i)
 		}
-		return owner + " " + why
+		why.Pos, why.Message = step.position(), owner+" "+has
+		if names != "" {
+			why.suggest("it has: %s", names)
+		}
+		break
 	}
-	return text + plain
+	return why
 }

@@ -37,7 +37,8 @@ type Warning struct {
 	Path    string // of the field, like overrides["image.repository"]; empty for a single string
 	Source  string // the string as written
 	Message string // what went wrong and what would work
-	Err     *Error // nil if the expression only gave null
+	Err     *Error // the same with its place; without a code if the expression only gave null
+	Null    bool   // nothing failed, but the expression, or a part of the string, is null
 }
 
 // String is the warning in one line.
@@ -145,8 +146,8 @@ func (w *walker) unresolved(source string, o outcome, parent any) {
 		Description: "Failed to evaluate " + fieldsHolding(source, parent) + " : " + o.key + " not found",
 		Timestamp:   w.engine.config.Now().UnixMilli(),
 	})
-	w.summary.Warnings = append(w.summary.Warnings, Warning{Path: w.where(), Source: source,
-		Message: w.engine.whyNull(w.ctx, o.unresolved, w.env)})
+	why := w.engine.whyNull(w.ctx, o.unresolved, w.env)
+	w.summary.Warnings = append(w.summary.Warnings, Warning{Path: w.where(), Source: source, Message: why.Error(), Err: why, Null: true})
 }
 
 // fieldsHolding names the keys of the enclosing map that hold a string, also

@@ -49,11 +49,9 @@ func problemOf(summary *spel.Summary) *problem {
 		return nil
 	}
 	warning := summary.Warnings[0]
-	p := &problem{Message: warning.Message, detail: warning.Message}
-	if failed := warning.Err; failed != nil {
-		p.Expression, p.Suggestion, p.detail = failed.Expr, failed.Suggestion, failed.Detail()
-		p.Line, p.Column = failed.Position()
-	}
+	failed := warning.Err
+	p := &problem{Message: warning.Message, Expression: failed.Expr, Suggestion: failed.Suggestion, detail: failed.Detail()}
+	p.Line, p.Column = failed.Position()
 	return p
 }
 
@@ -85,7 +83,7 @@ func remoteEvaluator(agent *client.Client, local *spel.Engine, execution *spinna
 // the same fails here.
 func explain(description string, here *spel.Summary) *problem {
 	for _, warning := range here.Warnings {
-		if warning.Err == nil || strings.Contains(description, strings.ReplaceAll(warning.Err.Error(), "$", "")) {
+		if warning.Null || strings.Contains(description, strings.ReplaceAll(warning.Err.Error(), "$", "")) {
 			return problemOf(here)
 		}
 	}
