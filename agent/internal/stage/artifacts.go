@@ -140,13 +140,14 @@ func EvaluateArtifacts() Definition {
 func evaluateArtifacts(ctx context.Context, c Context) engine.Result {
 	result := succeeded()
 	names := map[string]any{}
-	var summary map[string]any
-	for _, content := range objects(c.Config, contentsKey) {
+	left := unevaluatedIn(c.Config, contentsKey)
+	for i, content := range objects(c.Config, contentsKey) {
 		env := c.Env()
 		env.Root = names
 		evaluated, outcome := c.Expressions.EvalDocument(ctx, content["contents"], env)
+		left.add(fmt.Sprintf("%s[%d].contents", contentsKey, i), outcome)
 		if !outcome.OK() {
-			evaluated, summary = content["contents"], merged(summary, outcome)
+			evaluated = content["contents"]
 		}
 		body, isText := evaluated.(string)
 		if !isText {
@@ -164,6 +165,6 @@ func evaluateArtifacts(ctx context.Context, c Context) engine.Result {
 			Type: artifact.Embedded, Name: name, UUID: text(content, "id"), Reference: base64.StdEncoding.EncodeToString([]byte(body)),
 		})
 	}
-	keepSummary(&result, c.Config, summary)
+	left.keep(&result)
 	return result
 }

@@ -2,10 +2,10 @@ package stage
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
-	"github.com/gennaker/gennaker/agent/spel"
 )
 
 const variablesKey = "variables"
@@ -39,7 +39,8 @@ func evaluateVariables(ctx context.Context, c Context) engine.Result {
 		written = append(written, asWritten(variable))
 	}
 	evaluated := c.Expressions.EvalVariables(ctx, map[string]any{variablesKey: written}, c.Env())
-	summary := evaluated.Summary.Update(nil)
+	left := unevaluatedIn(c.Config, variablesKey)
+	left.add("", evaluated.Summary)
 	result := succeeded()
 	result.Context, _ = evaluated.Context.(map[string]any)
 	result.Outputs, _ = evaluated.Outputs.(map[string]any)
@@ -52,8 +53,8 @@ func evaluateVariables(ctx context.Context, c Context) engine.Result {
 		env := c.Env()
 		env.Root = result.Outputs
 		value, outcome := c.Expressions.EvalDocument(ctx, source, env)
+		left.add(fmt.Sprintf("%s[%d].value", variablesKey, i), outcome)
 		if !outcome.OK() {
-			summary = merged(summary, outcome)
 			continue
 		}
 		variable["value"] = value
@@ -61,7 +62,7 @@ func evaluateVariables(ctx context.Context, c Context) engine.Result {
 			result.Outputs[key] = value
 		}
 	}
-	keepSummary(&result, c.Config, summary)
+	left.keep(&result)
 	return result
 }
 
@@ -73,28 +74,4 @@ func asWritten(variable map[string]any) map[string]any {
 		delete(written, "sourceValue")
 	}
 	return written
-}
-
-// keepSummary adds failures of evaluations to what a stage's context says of them already.
-func keepSummary(result *engine.Result, config, summary map[string]any) {
-	earlier, ok := config[spel.SummaryKey].(map[string]any)
-	if !ok && summary == nil {
-		return
-	}
-	all := map[string]any{}
-	maps.Copy(all, earlier)
-	maps.Copy(all, summary)
-	if result.Context == nil {
-		result.Context = map[string]any{}
-	}
-	result.Context[spel.SummaryKey] = all
-}
-
-// merged adds the failures of one evaluation to those of others.
-func merged(summary map[string]any, outcome *spel.Summary) map[string]any {
-	if summary == nil {
-		summary = map[string]any{}
-	}
-	maps.Copy(summary, outcome.Update(nil))
-	return summary
 }
