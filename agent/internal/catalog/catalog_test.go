@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/gennaker/gennaker/agent/internal/catalog"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -45,17 +44,7 @@ type fixture struct {
 func open(t testing.TB) fixture {
 	t.Helper()
 	now := time.UnixMilli(1755162000000)
-	s, err := sqlite.Open(t.Context(), sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "gennaker.db"), Now: func() time.Time { return now },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := sqlitetest.OpenAt(t, func() time.Time { return now })
 	return fixture{catalog.New(s, stageTypes{}, "UTC"), t, s, &now}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,24 +14,14 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/doctor"
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // open opens an empty store whose time is ahead of the real one by what ahead holds.
 func open(t *testing.T, ahead *time.Duration) store.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db"),
-		Now: func() time.Time { return time.Now().Add(*ahead) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return sqlitetest.OpenAt(t, func() time.Time { return time.Now().Add(*ahead) })
 }
 
 func update(t *testing.T, s store.Store, change func(store.Tx) error) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -126,15 +125,7 @@ type fixture struct {
 // open makes a fixture. Ids are counted; keys are the letters of what they are for.
 func open(t *testing.T) fixture {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := sqlitetest.Open(t)
 	var mu sync.Mutex
 	n := 0
 	newID := func() string {

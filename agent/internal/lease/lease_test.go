@@ -3,12 +3,12 @@ package lease_test
 import (
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"testing"
 
 	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 )
 
 // rig is a store with two agent processes.
@@ -22,15 +22,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := sqlitetest.Open(t)
 	r := &rig{T: t, store: s}
 	log := slog.New(slog.DiscardHandler)
 	r.one, r.two = lease.New(s, "thing", "one", log), lease.New(s, "thing", "two", log)

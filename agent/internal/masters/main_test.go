@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
 )
@@ -87,16 +87,7 @@ func newRig(t *testing.T, jobs ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, clock: &clock{}, log: &bytes.Buffer{}, jobs: jobs, broken: map[int64]error{}}
 	r.jenkins = serve(t, jenkinstest.Options{Clock: r.clock})
-	var err error
-	r.store, err = sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	r.store = sqlitetest.Open(t)
 	r.restart()
 	return r
 }

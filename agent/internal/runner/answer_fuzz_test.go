@@ -2,13 +2,12 @@ package runner
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/api/spinnaker"
 	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
 )
@@ -28,15 +27,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	s, err := sqlite.Open(f.Context(), sqlite.Options{Path: filepath.Join(f.TempDir(), "gennaker.db")})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			f.Error(err)
-		}
-	})
+	s := sqlitetest.Open(f)
 	r := &Runner{Options: Options{Store: s}}
 	claimed := &step{ex: &engine.Execution{Execution: &spinnaker.Execution{Application: "shop"}}}
 	f.Fuzz(func(t *testing.T, data []byte) {

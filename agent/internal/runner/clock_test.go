@@ -1,11 +1,10 @@
 package runner_test
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 )
 
 // TestClocksDiffer: what counts is the store's clock, whatever the agent's own says. The agent neither runs ahead of it nor
@@ -14,15 +13,7 @@ func TestClocksDiffer(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"the store's clock is ahead": time.Hour, "the store's clock is behind": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			now := func() time.Time { return time.Now().Add(ahead) }
-			s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db"), Now: now})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := s.Close(); err != nil {
-					t.Error(err)
-				}
-			})
+			s := sqlitetest.OpenAt(t, now)
 			b := start(t, s, &plugins{run: succeed})
 			began := now()
 			id := b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[

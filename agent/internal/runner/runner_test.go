@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +17,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/stage"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/agent/spel"
 	"github.com/gennaker/gennaker/api/spinnaker"
 	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
@@ -74,16 +73,7 @@ type bench struct {
 
 func openStore(t testing.TB) store.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
-		}
-	})
-	return s
+	return sqlitetest.Open(t)
 }
 
 // start runs a new incarnation of an agent on a store until stop is called or the test ends.

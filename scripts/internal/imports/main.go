@@ -43,7 +43,7 @@ var sameLayer = map[string][]string{
 
 // kits are test kits: only tests and scripts import them.
 var kits = []string{"jenkins/jenkinstest", "plugins/plugintest", "plugins/internal/kubetest", "agent/e2e/agenttest", "agent/internal/store/storetest",
-	"agent/internal/store/postgres/postgrestest",
+	"agent/internal/store/sqlite/sqlitetest", "agent/internal/store/postgres/postgrestest",
 	"agent/internal/fetch/fetchtest", "agent/internal/engine/enginetest", "agent/spel/conformance", "api/apitest"}
 
 // forbidden are imports between trees.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,7 +19,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/feed/cron"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -45,14 +44,8 @@ func (anyStage) ValidateStage(context.Context, string, map[string]any) (bool, []
 // inWorld runs a test on virtual time.
 func inWorld(t *testing.T, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := sqlitetest.Open(t)
 		test(&world{t: t, store: s, catalog: catalog.New(s, anyStage{}, "UTC")})
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/store/postgres"
 	"github.com/gennaker/gennaker/agent/internal/store/postgres/postgrestest"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/agent/internal/store/transfer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -37,22 +36,13 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// open opens an empty SQLite store.
-func open(t *testing.T) store.Store {
-	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-	return opened(t, s, err)
-}
+// openSQLite opens an empty SQLite store.
+func openSQLite(t *testing.T) store.Store { return sqlitetest.Open(t) }
 
 // openPostgres opens an empty PostgreSQL store.
 func openPostgres(t *testing.T) store.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), postgres.Options{URL: cluster.Database(t), Connections: 4})
-	return opened(t, s, err)
-}
-
-func opened(t *testing.T, s store.Store, err error) store.Store {
-	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,9 +212,9 @@ func everything(t *testing.T, s store.Store) string {
 
 func TestEverythingIsCopied(t *testing.T) {
 	for name, way := range map[string]struct{ from, to func(*testing.T) store.Store }{
-		"from SQLite to SQLite":     {open, open},
-		"from SQLite to PostgreSQL": {open, openPostgres},
-		"from PostgreSQL to SQLite": {openPostgres, open},
+		"from SQLite to SQLite":     {openSQLite, openSQLite},
+		"from SQLite to PostgreSQL": {openSQLite, openPostgres},
+		"from PostgreSQL to SQLite": {openPostgres, openSQLite},
 	} {
 		t.Run(name, func(t *testing.T) { copyEverything(t, way.from(t), way.to(t)) })
 	}
@@ -269,10 +259,10 @@ func TestATargetThatKeepsAnythingIsRefused(t *testing.T) {
 		"an event": func(tx store.Tx) error { return tx.AddEvent(store.Event{ID: "x", Body: []byte("{}")}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			to := open(t)
+			to := sqlitetest.Open(t)
 			update(t, to, keep)
 			before := everything(t, to)
-			_, err := transfer.Copy(t.Context(), open(t), to, func(transfer.Counts) {})
+			_, err := transfer.Copy(t.Context(), sqlitetest.Open(t), to, func(transfer.Counts) {})
 			if err == nil || err.Error() != "look into the target: it is not empty: copy into a new store" {
 				t.Errorf("found error %v", err)
 			}
@@ -295,9 +285,9 @@ func (d damaged) OpenBlob(ctx context.Context, sha256 string) (io.ReadCloser, st
 }
 
 func TestADamagedBodyIsNoticed(t *testing.T) {
-	from := open(t)
+	from := sqlitetest.Open(t)
 	execution(t, from, "ex", 0)
-	_, err := transfer.Copy(t.Context(), damaged{from}, open(t), func(transfer.Counts) {})
+	_, err := transfer.Copy(t.Context(), damaged{from}, sqlitetest.Open(t), func(transfer.Counts) {})
 	if err == nil || !strings.Contains(err.Error(), `executions: execution "ex": body `) || !strings.Contains(err.Error(), "the source is damaged") {
 		t.Errorf("found error %v, expected one about a damaged body", err)
 	}

@@ -3,7 +3,6 @@ package upkeep_test
 import (
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,26 +12,12 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
-	"github.com/gennaker/gennaker/agent/internal/store/sqlite"
+	"github.com/gennaker/gennaker/agent/internal/store/sqlite/sqlitetest"
 	"github.com/gennaker/gennaker/agent/internal/store/upkeep"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 const day = config.Duration(24 * time.Hour)
-
-func open(t *testing.T) store.Store {
-	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "gennaker.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 func update(t *testing.T, s store.Store, change func(store.Tx) error) {
 	t.Helper()
@@ -81,7 +66,7 @@ func round(t *testing.T, s store.Store, retention config.Retention, want upkeep.
 }
 
 func TestExecutionsStayWhileSomebodyNeedsThem(t *testing.T) {
-	s := open(t)
+	s := sqlitetest.Open(t)
 	const month = 30 * 24 * time.Hour
 	ran(t, s, "over", month, month, spinnaker.Succeeded, nil)
 	ran(t, s, "running", month, 0, spinnaker.Running, nil)
@@ -103,7 +88,7 @@ func TestExecutionsStayWhileSomebodyNeedsThem(t *testing.T) {
 }
 
 func TestManyExecutionsAreDeleted(t *testing.T) {
-	s := open(t)
+	s := sqlitetest.Open(t)
 	const total, kept = 57, 20
 	for i := range total {
 		id := fmt.Sprintf("%02d", i)
@@ -119,7 +104,7 @@ func TestManyExecutionsAreDeleted(t *testing.T) {
 }
 
 func TestRowsAreDeletedByTheirAge(t *testing.T) {
-	s := open(t)
+	s := sqlitetest.Open(t)
 	const many = 1203 // more than two batches
 	old := time.Now().Add(-48 * time.Hour)
 	update(t, s, func(tx store.Tx) error {
