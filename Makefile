@@ -50,6 +50,10 @@ sim: ## Simulate random pipelines, users and agents that die, for about SECONDS 
 bench: build ## Measure, as ratios where there is something to compare
 	@scripts/bench
 
+.PHONY: bench-intake
+bench-intake: build ## Measure what comes in: many Jenkins masters (about eight minutes)
+	@scripts/bench masters
+
 .PHONY: bench-spel
 bench-spel: ## Expressions beside a warm JVM (needs Java and GENNAKER_SPEL_ORACLE, else says so)
 	@scripts/bench-spel/bench-spel.sh

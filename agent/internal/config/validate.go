@@ -200,7 +200,14 @@ func (r Retention) validate() []error {
 
 func (j Jenkins) validate() []error {
 	errs := unique("jenkins.masters", j.Masters, func(m Master) string { return m.Name })
+	first := map[string]int{}
 	for i, master := range j.Masters {
+		place := strings.ToLower(strings.TrimRight(master.Address, "/"))
+		if earlier, taken := first[place]; taken && place != "" {
+			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: %q is that of jenkins.masters[%d] already: each build would be two", i, master.Address, earlier))
+		} else {
+			first[place] = i
+		}
 		if !isWebAddress(master.Address) {
 			errs = append(errs, fmt.Errorf("jenkins.masters[%d].address: found %q, expected a URL such as https://ci.example.com/jenkins", i, master.Address))
 		} else if address, err := url.Parse(master.Address); err == nil && address.User != nil {

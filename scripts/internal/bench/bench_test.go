@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -67,5 +68,35 @@ func TestPrintTable(t *testing.T) {
 		"store: Update  491 updates/s           \n"
 	if diff := cmp.Diff(want, out.String()); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// The doubles start, finish builds on the masters that are not spared, count what they are asked, and end with their orders.
+func TestServeDoubles(t *testing.T) {
+	var orders, answers bytes.Buffer
+	for _, o := range []order{{Do: "start", Masters: 2, Jobs: 3}, {Do: "finish", Seconds: 1, PerSecond: 20, Spared: 1}, {Do: "count"}, {Do: "dance"}} {
+		if err := json.NewEncoder(&orders).Encode(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := serveDoubles(t.Context(), &orders, &answers); err != nil {
+		t.Fatal(err)
+	}
+	var reports []report
+	for line := range strings.Lines(answers.String()) {
+		var r report
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, r)
+	}
+	if len(reports) != 4 || len(reports[0].Masters) != 2 || reports[0].IgorBytes == 0 {
+		t.Fatalf("reports: %+v", reports)
+	}
+	if ends := reports[1].Ends; len(ends) != 20 || ends[0].Master != 1 || ends[0].Number != earlierBuilds+1 {
+		t.Errorf("builds: %+v", ends)
+	}
+	if reports[2].Requests != 1 || reports[3].Error != `unknown order "dance"` {
+		t.Errorf("counted %+v, danced %+v", reports[2], reports[3])
 	}
 }

@@ -26,6 +26,7 @@ type measure struct {
 func measures() []measure {
 	return []measure{
 		{"builds", buildLatency},
+		{"masters", manyMasters},
 		{"process", processFigures},
 		{"engine", engineOverhead},
 		{"throughput", throughput},
@@ -45,6 +46,13 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(chosen []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if slices.Equal(chosen, []string{doublesArgument}) {
+		if err := serveDoubles(ctx, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: the Jenkins doubles:", err)
+			return 1
+		}
+		return 0
+	}
 	if err := bench(ctx, chosen); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1

@@ -31,7 +31,12 @@ type rig struct {
 type object = map[string]any
 
 // withRig runs a measure beside a fresh agent and ends all of it.
-func withRig(ctx context.Context, take func(r *rig) ([]row, error)) (rows []row, err error) {
+func withRig(ctx context.Context, take func(r *rig) ([]row, error)) ([]row, error) {
+	return withRigOf(ctx, nil, take)
+}
+
+// withRigOf is withRig with members added to the agent's configuration.
+func withRigOf(ctx context.Context, config object, take func(r *rig) ([]row, error)) (rows []row, err error) {
 	dir, err := os.MkdirTemp("", "gennaker-bench-")
 	if err != nil {
 		return nil, err
@@ -43,7 +48,7 @@ func withRig(ctx context.Context, take func(r *rig) ([]row, error)) (rows []row,
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	r := &rig{World: w}
-	if r.agent, err = w.NewAgent(nil); err != nil {
+	if r.agent, err = w.NewAgent(config); err != nil {
 		return nil, err
 	}
 	began := time.Now()
