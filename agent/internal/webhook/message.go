@@ -15,8 +15,9 @@ func subscriptionKey(system, name string) string { return strings.ToLower(system
 // Message makes an event of a message that a subscription pushes. key is the same for a message that comes again; it is ""
 // where the message has no id.
 //
-// Three forms are read: Google's push ({"message": {"data": base64, "attributes", "messageId"}}), a notification of Amazon SNS
-// ({"Type": "Notification", "Message", "MessageAttributes", "MessageId"}), and {"payload", "attributes", "messageId"}.
+// These forms are read: Google's push ({"message": {"data": base64, "attributes", "messageId"}}), a notification of Amazon SNS
+// ({"Type": "Notification", "Message", "MessageAttributes", "MessageId"}) or, as its headers say, the message of one alone, and
+// {"payload", "attributes", "messageId"}.
 func (s *Set) Message(r Request) (event trigger.Event, key string, err error) {
 	system, name := r.Kind, r.Source
 	subscription := s.subscriptions[subscriptionKey(system, name)]
@@ -26,6 +27,8 @@ func (s *Set) Message(r Request) (event trigger.Event, key string, err error) {
 	event = trigger.Event{Type: trigger.Pubsub, Source: system, Name: name}
 	var id string
 	switch {
+	case r.Header.Get("X-Amz-Sns-Rawdelivery") == "true":
+		event.Payload, id = r.Payload, r.Header.Get("X-Amz-Sns-Message-Id")
 	case r.Payload["message"] != nil:
 		event.Payload, event.Attributes, err = googleMessage(r.Payload)
 		id = textAt(r.Payload, "message.messageId", "message.message_id")
