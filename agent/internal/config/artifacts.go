@@ -128,6 +128,9 @@ type HelmOCI struct {
 	Insecure bool `yaml:"insecureRegistry"`
 	// Repositories are the charts that the account lists.
 	Repositories []string `yaml:"helmOciRepositories"`
+	// ECRRegion has the account sign in at a registry of ECR, in that region, with the credentials of the AWS environment. An
+	// address of ECR's own names the region itself.
+	ECRRegion string `yaml:"ecrRegion"`
 }
 
 // GitRepo is an account for git/repo.

@@ -118,7 +118,7 @@ func (s *Set) gitHub(a config.GitHub) (*gitHub, error) {
 }
 
 // addRepositories adds the accounts of repositories of charts, of packages, and of git.
-func (s *Set) addRepositories(_ context.Context, c config.Artifacts) error {
+func (s *Set) addRepositories(ctx context.Context, c config.Artifacts) error {
 	for _, a := range c.Helm.Accounts {
 		client, err := s.at(a.Repository, a.Name, a.Reach, basic(a.BasicAuth))
 		if err != nil {
@@ -127,7 +127,7 @@ func (s *Set) addRepositories(_ context.Context, c config.Artifacts) error {
 		s.add(a.Name, helmRepository{client: client}, typeHelmChart, typeHelmIndex)
 	}
 	for _, a := range c.HelmOCI.Accounts {
-		fetcher, err := newHelmImages(a, s.transport(newDial(a.Name, a.Reach)), s.limits)
+		fetcher, err := newHelmImages(ctx, a, s.transport(newDial(a.Name, a.Reach)), s.limits, &s.cache)
 		if err != nil {
 			return fmt.Errorf("helmOci artifact account %q: %w", a.Name, err)
 		}
@@ -154,7 +154,7 @@ func (s *Set) addRepositories(_ context.Context, c config.Artifacts) error {
 // addObjects adds the accounts of object stores.
 func (s *Set) addObjects(ctx context.Context, c config.Artifacts) error {
 	for _, a := range c.S3.Accounts {
-		fetcher, err := newS3(ctx, a, s.transport(newDial(a.Name, a.Reach)), s.limits)
+		fetcher, err := newS3(ctx, a, s.transport(newDial(a.Name, a.Reach)), s.limits, &s.cache)
 		if err != nil {
 			return fmt.Errorf("s3 artifact account %q: %w", a.Name, err)
 		}

@@ -53,13 +53,11 @@ type body struct {
 	// url is where the body came from, after redirects, header what was said with it.
 	url    *url.URL
 	header http.Header
-	// record collects what is read for cache; nil when it is not to be kept.
-	record *cached
-	cache  *cache
+	recorder
 }
 
 func (c *client) body(ctx context.Context, cancel context.CancelFunc, r request, a *answer) (*body, error) {
-	b := &body{url: a.from, header: a.Header, record: a.record, cache: c.cache, stream: stream{
+	b := &body{url: a.from, header: a.Header, recorder: recorder{a.record, c.cache}, stream: stream{
 		ReadCloser: a.Body, cancel: cancel, from: r.method() + " " + place(a.from), left: c.limits.MaxBytes, limit: c.limits.MaxBytes,
 		failure: func(err error) error { return networkError(ctx, r.method()+" "+a.from.Host, err) },
 	}}
@@ -73,23 +71,8 @@ func (c *client) body(ctx context.Context, cancel context.CancelFunc, r request,
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.stream.Read(p)
-	b.keep(p[:n], err)
+	b.add(p[:n], err)
 	return n, err
-}
-
-// keep collects what was read, and hands it to the cache at its end.
-func (b *body) keep(p []byte, err error) {
-	switch {
-	case b.record == nil:
-	case len(b.record.body)+len(p) > maxCachedBody, err != nil && !errors.Is(err, io.EOF):
-		b.record = nil
-	default:
-		b.record.body = append(b.record.body, p...)
-		if err != nil {
-			b.cache.keep(b.record)
-			b.record = nil
-		}
-	}
 }
 
 // verified fails at the end of a body whose SHA-256 is not the one that was announced.

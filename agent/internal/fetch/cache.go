@@ -1,7 +1,10 @@
 package fetch
 
 import (
+	"bytes"
 	"container/list"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -30,9 +33,9 @@ type cached struct {
 	body               []byte
 }
 
-// key is what a body is kept by: the same address may give other things to another account, or in another form.
-func (c *client) key(target, accept string) string {
-	return strings.Join([]string{c.account, accept, target}, "\n")
+// cacheKey is what a body is kept by: the same address may give other things to another account, or in another form.
+func cacheKey(account, form, target string) string {
+	return strings.Join([]string{account, form, target}, "\n")
 }
 
 // find returns the body of a key, nil for none.
@@ -67,6 +70,53 @@ func (c *cache) drop(element *list.Element) {
 	old := c.used.Remove(element).(*cached)
 	delete(c.bodies, old.key)
 	c.size -= len(old.body)
+}
+
+// open returns the body of a key, nil for none. It is for bodies that are never others under the same key.
+func (c *cache) open(key string) io.ReadCloser {
+	found := c.find(key)
+	if found == nil {
+		return nil
+	}
+	return io.NopCloser(bytes.NewReader(found.body))
+}
+
+// recorder collects a body as it is read, and hands it to the cache at its end. Without a record it does nothing.
+type recorder struct {
+	record *cached
+	cache  *cache
+}
+
+// add takes what a read has given.
+func (r *recorder) add(p []byte, err error) {
+	switch {
+	case r.record == nil:
+	case len(r.record.body)+len(p) > maxCachedBody, err != nil && !errors.Is(err, io.EOF):
+		r.record = nil
+	default:
+		r.record.body = append(r.record.body, p...)
+		if err != nil {
+			r.cache.keep(r.record)
+			r.record = nil
+		}
+	}
+}
+
+// recorded is a body that a recorder collects.
+type recorded struct {
+	io.ReadCloser
+	recorder
+}
+
+func (r *recorded) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.add(p[:n], err)
+	return n, err
+}
+
+// recorded has a body collected.
+func (c *cache) recorded(body io.ReadCloser, record *cached) io.ReadCloser {
+	return &recorded{body, recorder{record, c}}
 }
 
 // ask makes a request conditional.

@@ -191,7 +191,7 @@ func (c *client) send(ctx context.Context, target *url.URL, r request) (*answer,
 		return nil, err
 	}
 	var known *cached
-	key := c.key(target.String(), out.Header.Get("Accept"))
+	key := cacheKey(c.account, out.Header.Get("Accept"), target.String())
 	if r.reusable {
 		if known = c.cache.find(key); known != nil {
 			known.ask(out)

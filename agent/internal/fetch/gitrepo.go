@@ -104,7 +104,7 @@ func (g *gitHubApp) gitCredentials(ctx context.Context, r *http.Request) error {
 	return err
 }
 
-// Open implements Fetcher.
+// Open implements Fetcher. An archive of a commit that was read before is not made again, but the server is asked for the commit.
 func (g *gitRepo) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
 	place, err := parseRepository(a.Reference)
 	if err != nil {
@@ -123,21 +123,32 @@ func (g *gitRepo) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser
 		failure: func(err error) error { return &Error{Problem: "read the archive: " + err.Error(), Err: err} }}, nil
 }
 
-func (g *gitRepo) archive(ctx context.Context, place *url.URL, a spinnaker.Artifact) (_ io.ReadCloser, err error) {
+func (g *gitRepo) archive(ctx context.Context, place *url.URL, a spinnaker.Artifact) (archive io.ReadCloser, err error) {
 	limits := git.Limits{Pack: g.limits.MaxBytes, Archive: g.limits.MaxBytes, Object: g.limits.MaxBytes,
 		Total: unpackedFactor * g.limits.MaxBytes, Entries: maxGitEntries}
+	var key string
+	kept := func(id string) io.ReadCloser {
+		key = cacheKey(g.account.Name, directory(a), place.String()+"@"+id)
+		return g.client.cache.open(key)
+	}
+	// Only what the server has named by its id is recognised the next time.
+	defer func() {
+		if err == nil && key != "" {
+			archive = g.client.cache.recorded(archive, &cached{key: key})
+		}
+	}()
 	if place.Scheme != "ssh" {
 		if g.keys != nil && g.client.credentials == nil {
 			return nil, invalidFor(place, "SSH")
 		}
-		return git.Archive(ctx, &gitOverHTTP{client: g.client, base: place}, version(a), directory(a), limits)
+		return git.Archive(ctx, &gitOverHTTP{client: g.client, base: place}, version(a), directory(a), limits, kept)
 	}
 	if g.keys == nil {
 		return nil, invalidFor(place, "without an SSH key")
 	}
 	remote := &git.SSH{Dial: g.dial, Keys: g.keys, User: place.User.Username(), Host: net.JoinHostPort(place.Hostname(), sshPort(place)), Path: place.Path}
 	defer func() { err = errors.Join(err, remote.Close()) }()
-	return git.Archive(ctx, remote, version(a), directory(a), limits)
+	return git.Archive(ctx, remote, version(a), directory(a), limits, kept)
 }
 
 func invalidFor(place *url.URL, kind string) error {

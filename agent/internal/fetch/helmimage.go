@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/gennaker/gennaker/agent/internal/config"
 	"github.com/gennaker/gennaker/agent/internal/fetch/helm"
+	"github.com/gennaker/gennaker/agent/internal/fetch/image"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -41,9 +43,12 @@ type helmImages struct {
 	options   []name.Option
 	transport http.RoundTripper
 	limits    Limits
+	cache     *cache
+	// login is nil where the registry is not one of ECR.
+	login *image.Login
 }
 
-func newHelmImages(account config.HelmOCI, transport http.RoundTripper, limits Limits) (*helmImages, error) {
+func newHelmImages(ctx context.Context, account config.HelmOCI, transport http.RoundTripper, limits Limits, cache *cache) (*helmImages, error) {
 	address := account.Address
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
@@ -52,9 +57,14 @@ func newHelmImages(account config.HelmOCI, transport http.RoundTripper, limits L
 	if err != nil || parsed.Host == "" {
 		return nil, fmt.Errorf("address %q names no host", account.Address)
 	}
-	h := &helmImages{account: account, host: parsed.Host, transport: transport, limits: limits, options: []name.Option{name.StrictValidation}}
+	h := &helmImages{account: account, host: parsed.Host, transport: transport, limits: limits, cache: cache, options: []name.Option{name.StrictValidation}}
 	if account.Insecure || parsed.Scheme == "http" {
 		h.options = append(h.options, name.Insecure)
+	}
+	if region := cmp.Or(account.ECRRegion, image.Region(parsed.Hostname())); region != "" && basic(account.BasicAuth) == nil {
+		if h.login, err = image.NewLogin(ctx, region); err != nil {
+			return nil, err
+		}
 	}
 	return h, nil
 }
@@ -71,7 +81,8 @@ func (h *helmImages) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadClo
 		failure: func(err error) error { return h.failure(ctx, "the chart's layer", err) }}, nil
 }
 
-// pull finds the chart's one layer and opens it; its digest is checked as it is read.
+// pull finds the chart's one layer and opens it; its digest is checked as it is read. One that was read before is not sent
+// again, but the registry is asked for the manifest that names it.
 func (h *helmImages) pull(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
 	reference, err := h.reference(ctx, a)
 	if err != nil {
@@ -81,11 +92,11 @@ func (h *helmImages) pull(ctx context.Context, a spinnaker.Artifact) (io.ReadClo
 	if err != nil {
 		return nil, err
 	}
-	image, err := remote.Image(reference, options...)
+	chart, err := remote.Image(reference, options...)
 	if err != nil {
 		return nil, h.failure(ctx, reference.String(), err)
 	}
-	manifest, err := image.Manifest()
+	manifest, err := chart.Manifest()
 	if err != nil {
 		return nil, h.failure(ctx, reference.String(), err)
 	}
@@ -97,7 +108,11 @@ func (h *helmImages) pull(ctx context.Context, a spinnaker.Artifact) (io.ReadClo
 	if layer := manifest.Layers[at]; layer.Size > h.limits.MaxBytes {
 		return nil, tooLarge(reference.String(), h.limits.MaxBytes)
 	}
-	layer, err := image.LayerByDigest(manifest.Layers[at].Digest)
+	key := cacheKey(h.account.Name, "", reference.Context().Digest(manifest.Layers[at].Digest.String()).String())
+	if known := h.cache.open(key); known != nil {
+		return known, nil
+	}
+	layer, err := chart.LayerByDigest(manifest.Layers[at].Digest)
 	if err != nil {
 		return nil, h.failure(ctx, reference.String(), err)
 	}
@@ -105,7 +120,10 @@ func (h *helmImages) pull(ctx context.Context, a spinnaker.Artifact) (io.ReadClo
 	if err != nil {
 		return nil, h.failure(ctx, reference.String(), err)
 	}
-	return body, nil
+	if manifest.Layers[at].Size > maxCachedBody {
+		return body, nil
+	}
+	return h.cache.recorded(body, &cached{key: key}), nil
 }
 
 // reference is where the chart is: tag or digest, the newest version when the artifact names none.
@@ -203,7 +221,13 @@ func (h *helmImages) versions(ctx context.Context, repository name.Repository) (
 // remote are the options of a request to the registry.
 func (h *helmImages) remote(ctx context.Context) ([]remote.Option, error) {
 	auth := authn.Anonymous
-	if basic(h.account.BasicAuth) != nil {
+	if h.login != nil {
+		user, password, err := h.login.Basic(ctx)
+		if err != nil {
+			return nil, &Error{Problem: err.Error(), Err: err, Advice: "Check the AWS credentials in the agent's environment"}
+		}
+		auth = &authn.Basic{Username: user, Password: password}
+	} else if basic(h.account.BasicAuth) != nil {
 		user, password, err := userAndPassword(h.account.BasicAuth)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,10 +31,11 @@ type s3Object struct {
 	account string
 	client  *s3.Client
 	limits  Limits
+	cache   *cache
 }
 
 // newS3 takes credentials of the AWS environment (AWS_…, shared files, instance role) unless the account has keys.
-func newS3(ctx context.Context, account config.S3, transport http.RoundTripper, limits Limits) (*s3Object, error) {
+func newS3(ctx context.Context, account config.S3, transport http.RoundTripper, limits Limits, cache *cache) (*s3Object, error) {
 	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithAppID(userAgent)}
 	if account.AccessKeyID != "" {
 		options = append(options, awsconfig.WithCredentialsProvider(
@@ -60,7 +62,7 @@ func newS3(ctx context.Context, account config.S3, transport http.RoundTripper, 
 			o.BaseEndpoint = aws.String(account.APIEndpoint)
 		}
 	})
-	return &s3Object{account: account.Name, client: client, limits: limits}, nil
+	return &s3Object{account: account.Name, client: client, limits: limits, cache: cache}, nil
 }
 
 func regionOf(account config.S3) string {
@@ -70,7 +72,8 @@ func regionOf(account config.S3) string {
 	return account.Region
 }
 
-// Open implements Fetcher. The SDK checks the object's checksum where the server has one.
+// Open implements Fetcher. The SDK checks the object's checksum where the server has one. An object that has not changed since
+// it was read is not sent again.
 func (s *s3Object) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error) {
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(a.Reference, "s3://"), "/")
 	if !ok || bucket == "" || key == "" {
@@ -78,12 +81,25 @@ func (s *s3Object) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadClose
 	}
 	where := "s3://" + bucket + "/" + key
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limits.Timeout, errTooSlow)
-	object, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	input := &s3.GetObjectInput{Bucket: &bucket, Key: &key}
+	known := s.cache.find(cacheKey(s.account, "", where))
+	if known != nil {
+		input.IfNoneMatch = &known.etag
+	}
+	object, err := s.client.GetObject(ctx, input)
+	if known != nil && unchanged(err) {
+		cancel()
+		return io.NopCloser(bytes.NewReader(known.body)), nil
+	}
 	if err != nil {
 		defer cancel()
 		return nil, s.failure(ctx, where, err)
 	}
-	body := &stream{ReadCloser: object.Body, cancel: cancel, from: where, left: s.limits.MaxBytes, limit: s.limits.MaxBytes,
+	content := object.Body
+	if etag := aws.ToString(object.ETag); etag != "" && aws.ToInt64(object.ContentLength) <= maxCachedBody {
+		content = s.cache.recorded(content, &cached{key: cacheKey(s.account, "", where), etag: etag})
+	}
+	body := &stream{ReadCloser: content, cancel: cancel, from: where, left: s.limits.MaxBytes, limit: s.limits.MaxBytes,
 		failure: func(err error) error { return networkError(ctx, where, err) }}
 	if aws.ToInt64(object.ContentLength) > s.limits.MaxBytes {
 		err := tooLarge(where, s.limits.MaxBytes)
@@ -91,6 +107,12 @@ func (s *s3Object) Open(ctx context.Context, a spinnaker.Artifact) (io.ReadClose
 		return nil, err
 	}
 	return body, nil
+}
+
+// unchanged says whether an error is the answer that the object is the one that was read before.
+func unchanged(err error) bool {
+	var answer *awshttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusNotModified
 }
 
 // failure says what came back, without the SDK's request ids.

@@ -47,8 +47,23 @@ func (e *MissingError) Error() string { return e.text }
 func (e *MissingError) Advice() string { return e.advice }
 
 // Archive opens a gzipped tar of a repository at a version (a branch, a tag, or a commit), or of one directory of it.
-// Names in it begin at the repository's root. Closing it deletes what was stored meanwhile.
-func Archive(ctx context.Context, remote Remote, version, directory string, limits Limits) (_ io.ReadCloser, err error) {
+// Names in it begin at the repository's root. Closing it deletes what was stored meanwhile. kept, unless it is nil, is given the
+// id of the object that the version means before that is fetched, where the server says it; a body that it returns is taken
+// instead.
+func Archive(ctx context.Context, remote Remote, version, directory string, limits Limits, kept func(id string) io.ReadCloser) (_ io.ReadCloser, err error) {
+	advertised, err := remote.Advertised(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := choose(advertised, version)
+	if err != nil {
+		return nil, err
+	}
+	if kept != nil && !wanted.all {
+		if body := kept(wanted.hash.String()); body != nil {
+			return body, nil
+		}
+	}
 	work, err := os.MkdirTemp("", "gennaker-git-")
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the repository: %w", err)
@@ -59,7 +74,7 @@ func Archive(ctx context.Context, remote Remote, version, directory string, limi
 		}
 	}()
 	a := &archiver{work: work, limits: limits}
-	commit, err := a.fetch(ctx, remote, version)
+	commit, err := a.fetch(ctx, remote, advertised, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -85,15 +100,7 @@ type archiver struct {
 }
 
 // fetch gets the objects of a version and returns its commit.
-func (a *archiver) fetch(ctx context.Context, remote Remote, version string) (*object.Commit, error) {
-	advertised, err := remote.Advertised(ctx)
-	if err != nil {
-		return nil, err
-	}
-	wanted, err := choose(advertised, version)
-	if err != nil {
-		return nil, err
-	}
+func (a *archiver) fetch(ctx context.Context, remote Remote, advertised *packp.AdvRefs, wanted *want) (*object.Commit, error) {
 	request, err := wanted.request(advertised)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func repository(t testing.TB, files map[string]string) (*fetchtest.Git, local) {
 
 func archive(t testing.TB, remote Remote, directory string, limits Limits) ([]byte, error) {
 	t.Helper()
-	body, err := Archive(t.Context(), remote, "main", directory, limits)
+	body, err := Archive(t.Context(), remote, "main", directory, limits, nil)
 	if err != nil {
 		return nil, err
 	}
