@@ -28,10 +28,18 @@ func describeWebhooks(list []config.PreconfiguredWebhook) []map[string]any {
 			"waitForCompletion": webhook.WaitForCompletion, "preconfiguredProperties": properties,
 			"noUserConfigurableFields": leavesNothing(webhook, properties),
 			"parameters":               append([]config.PreconfiguredParameter{}, webhook.Parameters...),
-			"parameterData":            nil, "producesArtifacts": false, "permissions": permissionsOf(webhook),
+			"parameterData":            parameterDataOf(webhook), "producesArtifacts": false, "permissions": permissionsOf(webhook),
 		})
 	}
 	return described
+}
+
+// parameterDataOf is what a webhook says of its parameters' values, or nil.
+func parameterDataOf(webhook config.PreconfiguredWebhook) any {
+	if len(webhook.ParameterData) == 0 {
+		return nil
+	}
+	return webhook.ParameterData
 }
 
 // permissionsOf are a webhook's permissions, or nil.

@@ -49,6 +49,8 @@ type PreconfiguredWebhook struct {
 	Parameters  []PreconfiguredParameter `yaml:"parameters"`
 	// ParameterValues fixes values of parameters.
 	ParameterValues map[string]string `yaml:"parameterValues"`
+	// ParameterData is for Spinnaker's UI.
+	ParameterData map[string]map[string]string `yaml:"parameterData"`
 
 	URL string `yaml:"url"`
 	// CustomHeaders are sent and never shown.
@@ -57,16 +59,18 @@ type PreconfiguredWebhook struct {
 	Payload             string             `yaml:"payload"`
 	FailFastStatusCodes []int              `yaml:"failFastStatusCodes"`
 	WaitForCompletion   *bool              `yaml:"waitForCompletion"`
-	StatusURLResolution string             `yaml:"statusUrlResolution"`
-	StatusURLJSONPath   string             `yaml:"statusUrlJsonPath"`
-	StatusJSONPath      string             `yaml:"statusJsonPath"`
-	ProgressJSONPath    string             `yaml:"progressJsonPath"`
-	SuccessStatuses     string             `yaml:"successStatuses"`
-	CanceledStatuses    string             `yaml:"canceledStatuses"`
-	TerminalStatuses    string             `yaml:"terminalStatuses"`
-	CancelEndpoint      string             `yaml:"cancelEndpoint"`
-	CancelMethod        string             `yaml:"cancelMethod"`
-	CancelPayload       string             `yaml:"cancelPayload"`
+	// SignalCancellation is for Spinnaker's UI: what counts is whether there is a CancelEndpoint.
+	SignalCancellation  *bool  `yaml:"signalCancellation"`
+	StatusURLResolution string `yaml:"statusUrlResolution"`
+	StatusURLJSONPath   string `yaml:"statusUrlJsonPath"`
+	StatusJSONPath      string `yaml:"statusJsonPath"`
+	ProgressJSONPath    string `yaml:"progressJsonPath"`
+	SuccessStatuses     string `yaml:"successStatuses"`
+	CanceledStatuses    string `yaml:"canceledStatuses"`
+	TerminalStatuses    string `yaml:"terminalStatuses"`
+	CancelEndpoint      string `yaml:"cancelEndpoint"`
+	CancelMethod        string `yaml:"cancelMethod"`
+	CancelPayload       string `yaml:"cancelPayload"`
 
 	Permissions Permissions `yaml:"permissions"`
 }
@@ -108,6 +112,9 @@ func (p PreconfiguredWebhook) Fixed() map[string]any {
 	}
 	if p.WaitForCompletion != nil {
 		fixed["waitForCompletion"] = *p.WaitForCompletion
+	}
+	if p.SignalCancellation != nil {
+		fixed["signalCancellation"] = *p.SignalCancellation
 	}
 	if p.FailFastStatusCodes != nil {
 		codes := make([]any, len(p.FailFastStatusCodes))
