@@ -57,6 +57,8 @@ func TestNullHasAPlace(t *testing.T) {
 			"  at line 1, column 20:\n    trigger.properties.imagName\n                       ^"},
 		{"a ${nope} b", "the context has no \"nope\"; it has: own, waitTime, parameters, comments, execution, trigger, scmInfo, shared, …\n" +
 			"  at line 1, column 1:\n    nope\n    ^"},
+		{"${trigger\n  .properties\n  .nope}", "trigger .properties has no \"nope\"; it has: semVer, imageName, with.dot, empty\n" +
+			"  at line 3, column 4:\n      .nope\n       ^"},
 		{"${trigger.artifacts.^[type ==\n 'nope']}", "trigger.artifacts.^[type ==\n 'nope'] is null\n" +
 			"  at line 1, column 1:\n    trigger.artifacts.^[type ==\n    ^"},
 	}

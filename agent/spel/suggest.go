@@ -57,9 +57,13 @@ func (s *state) explainNull(e *Error, n *chainNode, i int, before any) {
 	e.Suggestion = fmt.Sprintf("it has: %s; %s", nearest(key, namesOf(before)), e.Suggestion)
 }
 
-// textUpTo is the source of a chain's first steps.
+// textUpTo is the source of a chain's first steps, in one line.
 func textUpTo(text string, steps []node, i int) string {
-	return strings.TrimRight(text[steps[0].position():steps[i].position()], " \t\r\n.?")
+	text = strings.TrimRight(text[steps[0].position():steps[i].position()], " \t\r\n.?")
+	if strings.Contains(text, "\n") {
+		text = strings.Join(strings.Fields(text), " ")
+	}
+	return text
 }
 
 // whyStepIsNull says why reading a step from a value gave null, and which names

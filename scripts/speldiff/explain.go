@@ -127,6 +127,9 @@ var explanations = []explanation{
 		return d.gave("#root.execution") || strings.Contains(string(d.Value), "#root.execution")
 	}},
 	{"Java: the last digit of transcendental functions, and JDK 17's of reals", lastDigit},
+	{"Java: the hash of the last digit of a transcendental function", func(d difference) bool {
+		return transcendentalHash.MatchString(d.input) && d.Type == "Integer" && d.gave("Integer")
+	}},
 }
 
 // explain names the known reason for a difference, "" if there is none.
@@ -151,7 +154,8 @@ var (
 	farPast        = regexp.MustCompile(`\d{14}|2147483647|Long|yyyy.*parse`)
 	lacking        = regexp.MustCompile(`on (class|type) SpelOracleOrca(Execution|Stage|Trigger)\b`)
 	// single are the ways to a Float.
-	single = regexp.MustCompile(`(?i)\df\b|float`)
+	single             = regexp.MustCompile(`(?i)\df\b|float`)
+	transcendentalHash = regexp.MustCompile(`\)\.(sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|exp|expm1|log|log10|log1p|pow|cbrt|hypot)\([^()]*\).*hashCode\(`)
 	// real is a real number in a text.
 	real = regexp.MustCompile(`-?\d+\.\d+(E-?\d+)?`)
 )

@@ -85,6 +85,12 @@ func (f *evalFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if !strings.Contains(text, "${") { // one expression as a whole
+		if _, err := engine.Parse(text); err != nil {
+			return f.print(cmd, refused(text, err))
+		}
+		text = "${" + text + "}"
+	}
 	result, err := evaluate(ctx, place{text: text})
 	if err != nil {
 		return err
@@ -221,7 +227,7 @@ func printJSON(out io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// expression is the text to evaluate; one without ${ becomes an expression as a whole.
+// expression is the text to evaluate.
 func expression(text string, in io.Reader) (string, error) {
 	if text == "-" {
 		data, err := readAll(in)
@@ -232,9 +238,6 @@ func expression(text string, in io.Reader) (string, error) {
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", errors.New("the expression is empty")
-	}
-	if !strings.Contains(text, "${") {
-		text = "${" + text + "}"
 	}
 	return text, nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -48,11 +49,22 @@ func problemOf(summary *spel.Summary) *problem {
 	if summary.OK() || len(summary.Warnings) == 0 {
 		return nil
 	}
-	warning := summary.Warnings[0]
-	failed := warning.Err
-	p := &problem{Message: warning.Message, Expression: failed.Expr, Suggestion: failed.Suggestion, detail: failed.Detail()}
+	return problemFrom(summary.Warnings[0].Err)
+}
+
+func problemFrom(failed *spel.Error) *problem {
+	p := &problem{Message: failed.Error(), Expression: failed.Expr, Suggestion: failed.Suggestion, detail: failed.Detail()}
 	p.Line, p.Column = failed.Position()
 	return p
+}
+
+// refused is an expression that does not parse.
+func refused(text string, err error) evaluated {
+	value, _ := json.Marshal(text) // a text always has a JSON form
+	if failed := (*spel.Error)(nil); errors.As(err, &failed) {
+		return evaluated{value, problemFrom(failed)}
+	}
+	return evaluated{value, &problem{Message: err.Error(), detail: err.Error()}}
 }
 
 // remoteEvaluator has the agent evaluate as an execution sees it, or one of its stages when that is not nil.
