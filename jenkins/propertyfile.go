@@ -25,11 +25,11 @@ func (c *Client) Properties(ctx context.Context, job string, number int, file st
 	if err != nil {
 		return PropertyFile{}, err
 	}
-	return c.propertiesOf(ctx, job, number, answer.Artifacts, file)
+	return c.ArchivedProperties(ctx, job, number, answer.Artifacts, file)
 }
 
-// propertiesOf is Properties for a build whose artifacts are known.
-func (c *Client) propertiesOf(ctx context.Context, job string, number int, artifacts []Artifact, file string) (PropertyFile, error) {
+// ArchivedProperties is Properties for a build whose artifacts are known.
+func (c *Client) ArchivedProperties(ctx context.Context, job string, number int, artifacts []Artifact, file string) (PropertyFile, error) {
 	about := call{op: "read property file", job: job, build: number, file: file}
 	artifact, matches := FindArtifact(artifacts, file)
 	if matches == 0 {

@@ -23,16 +23,16 @@ type index struct {
 	off map[trigger.Key][]trigger.Armed
 }
 
-// versioned is a pipeline in one of its versions, with what its triggers add to an index.
+// versioned is a pipeline in one of its versions, with what its triggers add to an index: the triggers, and where each belongs.
 type versioned struct {
 	version int64
-	entries []entry
+	armed   []trigger.Armed
+	places  []place
 }
 
-// entry is a trigger in an index.
-type entry struct {
+// place is where a trigger belongs in an index.
+type place struct {
 	key trigger.Key
-	trigger.Armed
 	off bool
 }
 
@@ -154,15 +154,20 @@ func newIndex(r store.Reader, generation int64, earlier *index) (*index, error) 
 			if err != nil {
 				return nil, err
 			}
-			found = versioned{v.Version, entriesOf(p)}
+			found = versionOf(p, v.Version)
 		}
 		ix.pipelines[v.ID] = found
-		for _, e := range found.entries {
+		for i, at := range found.places {
 			into := ix.armed
-			if e.off {
+			if at.off {
 				into = ix.off
 			}
-			into[e.key] = append(into[e.key], e.Armed)
+			// Most keys are those of one trigger, which is not stored twice.
+			if others := into[at.key]; others != nil {
+				into[at.key] = append(others, found.armed[i])
+			} else {
+				into[at.key] = found.armed[i : i+1 : i+1]
+			}
 		}
 	}
 	for key, armed := range ix.armed {
@@ -194,14 +199,14 @@ func readAll(r store.Reader, versions []store.PipelineState) (map[string]version
 	}
 	read := make(map[string]versioned, len(pipelines))
 	for i, p := range pipelines {
-		read[p.ID] = versioned{versions[i].Version, entriesOf(p)}
+		read[p.ID] = versionOf(p, versions[i].Version)
 	}
 	return read, nil
 }
 
-// entriesOf are the triggers of a pipeline that some event could fire.
-func entriesOf(p spinnaker.Pipeline) []entry {
-	var entries []entry
+// versionOf takes the triggers of a pipeline that some event could fire.
+func versionOf(p spinnaker.Pipeline, version int64) versioned {
+	v := versioned{version: version}
 	named := map[string]bool{}
 	for i, t := range p.Triggers {
 		key, ok := trigger.KeyOf(t)
@@ -213,9 +218,11 @@ func entriesOf(p spinnaker.Pipeline) []entry {
 			name = trigger.Name(nil, i)
 		}
 		named[name] = true
-		entries = append(entries, entry{key, trigger.NewArmed(p, t, name), p.Disabled || !t.Enabled()})
+		v.armed = append(v.armed, trigger.NewArmed(p, t, name))
+		v.places = append(v.places, place{key, p.Disabled || !t.Enabled()})
 	}
-	return entries
+	v.armed, v.places = slices.Clone(v.armed), slices.Clone(v.places)
+	return v
 }
 
 // repeated says whether a trigger is the same as one before it in its pipeline: both together start the pipeline once.

@@ -19,6 +19,7 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 	"github.com/gennaker/gennaker/jenkins"
 	"github.com/gennaker/gennaker/jenkins/jobname"
+	"github.com/gennaker/gennaker/jenkins/properties"
 )
 
 // Options are what Masters work with.
@@ -41,6 +42,7 @@ type Options struct {
 type Masters struct {
 	Options
 	byName map[string]*master
+	recent recent
 	// told says that this process has stored a wish.
 	told chan struct{}
 }
@@ -129,12 +131,16 @@ func (m *Masters) PropertyFileTimeout(name string) time.Duration {
 }
 
 // Properties reads a property file of a build. When it could be there a little later, mayCome is true.
-func (m *Masters) Properties(ctx context.Context, master, job string, number int64, file string) (properties map[string]any, mayCome bool, err error) {
+func (m *Masters) Properties(ctx context.Context, master, job string, number int64, file string) (values map[string]any, mayCome bool, err error) {
 	client, err := m.Client(master)
 	if err != nil {
 		return nil, false, err
 	}
-	found, err := client.Properties(ctx, jobname.Full(job), int(number), file)
+	// Files may have come since, and those that are known may have gone: then the build is asked again.
+	found, err := client.ArchivedProperties(ctx, jobname.Full(job), int(number), m.recent.of(build{master, job, number}), file)
+	if errors.Is(err, properties.ErrMissing) || jenkins.KindOf(err) == jenkins.KindNotFound {
+		found, err = client.Properties(ctx, jobname.Full(job), int(number), file)
+	}
 	if err != nil {
 		return nil, jenkins.PropertyFileMayCome(err), err
 	}

@@ -232,6 +232,7 @@ func (w *watcher) record(ctx context.Context, result poll.Result) error {
 	}
 	maps.Copy(w.states, result.States)
 	for _, event := range result.Events {
+		w.recent.add(build{event.Master, event.Job, int64(event.Build.Number)}, event.Build.Artifacts)
 		w.Log.Info("build finished", "master", event.Master, "job", event.Job, "build", event.Build.Number,
 			"result", event.Build.Result, "age", event.Age)
 	}

@@ -21,16 +21,12 @@ type compiled[T any] struct {
 	err   error
 }
 
-func newPatterns() *patterns {
-	return &patterns{exprs: map[string]compiled[*javaregex.Regexp]{}, paths: map[string]compiled[jsonpath.Path]{}}
-}
-
 // expr compiles a pattern.
 func (p *patterns) expr(text string) (*javaregex.Regexp, error) {
 	if p == nil {
 		return javaregex.Compile(text)
 	}
-	return kept(p, p.exprs, text, javaregex.Compile)
+	return kept(p, &p.exprs, text, javaregex.Compile)
 }
 
 // path compiles a JSONPath.
@@ -38,16 +34,19 @@ func (p *patterns) path(text string) (jsonpath.Path, error) {
 	if p == nil {
 		return jsonpath.Parse(text)
 	}
-	return kept(p, p.paths, text, jsonpath.Parse)
+	return kept(p, &p.paths, text, jsonpath.Parse)
 }
 
-func kept[T any](p *patterns, known map[string]compiled[T], text string, compile func(string) (T, error)) (T, error) {
+func kept[T any](p *patterns, known *map[string]compiled[T], text string, compile func(string) (T, error)) (T, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found, ok := known[text]
+	found, ok := (*known)[text]
 	if !ok {
 		found.value, found.err = compile(text)
-		known[text] = found
+		if *known == nil {
+			*known = map[string]compiled[T]{}
+		}
+		(*known)[text] = found
 	}
 	return found.value, found.err
 }

@@ -226,7 +226,7 @@ type Armed struct {
 
 // NewArmed makes an Armed that keeps what its patterns are compiled to.
 func NewArmed(pipeline spinnaker.Pipeline, t spinnaker.Trigger, name string) Armed {
-	return Armed{Pipeline: pipeline, Trigger: t, Name: name, patterns: newPatterns()}
+	return Armed{Pipeline: pipeline, Trigger: t, Name: name, patterns: &patterns{}}
 }
 
 // Name identifies a trigger within its pipeline: its id, or its position as "#0".

@@ -182,7 +182,7 @@ func (f *fleet) igorBytes(ctx context.Context) (int, error) {
 	defer response.Body.Close()
 	n, err := io.Copy(io.Discard, response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("Igor's question: %s", response.Status)
+		err = fmt.Errorf("ask what Igor asks: %s", response.Status)
 	}
 	return int(n), err
 }
