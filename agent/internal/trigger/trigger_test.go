@@ -207,6 +207,32 @@ func TestDeepBody(t *testing.T) {
 	}
 }
 
+func TestVerify(t *testing.T) {
+	const body = `{"ref":"refs/heads/main"}`
+	sha1 := "9e9224e1fe730b87754d941cabe9da2f2724b16c"
+	sha256 := strings.TrimPrefix(Sign("s3cret", []byte(body)), "sha256=")
+	for _, c := range []struct{ name, signature, want string }{
+		{"SHA-1", "sha1=" + sha1, Fits},
+		{"SHA-1 in capitals", "SHA1=" + strings.ToUpper(sha1), Fits},
+		{"SHA-1 without its name", sha1, Fits},
+		{"SHA-256", "sha256=" + sha256, Fits},
+		{"SHA-256 without its name", sha256, Fits},
+		{"missing", "", "the body is not signed, and the secret asks for it"},
+		{"nothing but a name", "sha256=", "the signature has 0 bytes, expected 32"},
+		{"too short", "sha1=" + sha1[:38], "the signature has 19 bytes, expected 20"},
+		{"too long", "sha1=" + sha1 + "00", "the signature has 21 bytes, expected 20"},
+		{"half a byte", "sha1=" + sha1[:39], "the signature is not in hexadecimal digits"},
+		{"SHA-1 that says SHA-256", "sha256=" + sha1, "the signature has 20 bytes, expected 32"},
+		{"another one", "sha1=" + strings.Repeat("00", 20), "the signature was made with another secret, or the body was changed on its way"},
+		{"no digits", "sha1=" + strings.Repeat("x", 40), "the signature is not in hexadecimal digits"},
+		{"an unknown algorithm", "md5=" + sha1, `the signature's algorithm is "md5", expected sha256 or sha1`},
+	} {
+		if got := Verify(c.signature, "s3cret", []byte(body)); got != c.want {
+			t.Errorf("%s: %s, expected %s", c.name, got, c.want)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	f.Add("sha1=9e9224e1fe730b87754d941cabe9da2f2724b16c", "s3cret", []byte(`{"ref":"refs/heads/main"}`))
 	f.Add("sha256=", "", []byte(nil))

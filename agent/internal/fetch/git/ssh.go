@@ -77,7 +77,7 @@ func (s *SSH) Advertised(ctx context.Context) (*packp.AdvRefs, error) {
 		return nil, err
 	}
 	advertised := packp.NewAdvRefs()
-	if err := advertised.Decode(s.stdout); err != nil {
+	if err := advertised.Decode(io.LimitReader(s.stdout, maxRefs)); err != nil {
 		return nil, s.failure(ctx, err)
 	}
 	return advertised, nil
@@ -188,6 +188,9 @@ type said struct {
 }
 
 const maxSaid = 500
+
+// maxRefs bounds what a server says of its branches and tags, in bytes.
+const maxRefs = 16 << 20
 
 func (s *said) Write(p []byte) (int, error) {
 	s.mu.Lock()

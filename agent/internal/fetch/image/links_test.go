@@ -2,6 +2,7 @@ package image
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,21 @@ func FuzzNextPage(f *testing.F) {
 		page := &url.URL{Scheme: "https", Host: "registry.example", Path: "/v2/x/tags/list"}
 		if next, err := nextPage(page, link); err == nil && next != nil && (next.Host != page.Host || next.Scheme != page.Scheme) {
 			t.Errorf("leads to %s", next)
+		}
+	})
+}
+
+// Whatever a registry sends as a list of tags, what comes out of it are tags.
+func FuzzReadTags(f *testing.F) {
+	f.Add([]byte(`{"name":"team/cart","tags":["1.0","latest","../x",""]}`))
+	f.Add([]byte(`{"tags":null}`))
+	f.Add([]byte(`[1]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		tags, err := readTags(body)
+		for _, tag := range tags {
+			if err != nil || len(tag.Name) > 128 || strings.ContainsAny(tag.Name, "/:@ \n") {
+				t.Errorf("tag %q, error %v", tag.Name, err)
+			}
 		}
 	})
 }

@@ -67,25 +67,34 @@ func (r *Registry) Tags(ctx context.Context, repository string) ([]Tag, error) {
 	}
 	var tags []Tag
 	read := func(body []byte) error {
-		var page struct {
-			Tags []string `json:"tags"`
+		page, err := readTags(body)
+		if err != nil {
+			return err
 		}
-		if err := json.Unmarshal(body, &page); err != nil {
-			return fmt.Errorf("the list of tags is not JSON: %w", err)
-		}
-		for _, tag := range page.Tags {
-			// What is no tag cannot be pulled, whoever put it there.
-			if validTag.MatchString(tag) {
-				tags = append(tags, Tag{Name: tag})
-			}
-		}
-		if len(tags) > maxTags {
+		if tags = append(tags, page...); len(tags) > maxTags {
 			return fmt.Errorf("it has more than %d tags. Delete those that nobody needs", maxTags)
 		}
 		return nil
 	}
 	if err := r.pages(ctx, client, "/v2/"+repository+"/tags/list", read); err != nil {
 		return nil, r.failure(ctx, repository, "", err)
+	}
+	return tags, nil
+}
+
+// readTags reads a page of a list of tags. What is no tag cannot be pulled, whoever put it there, and is left out.
+func readTags(body []byte) ([]Tag, error) {
+	var page struct {
+		Tags []string `json:"tags"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, fmt.Errorf("the list of tags is not JSON: %w", err)
+	}
+	var tags []Tag
+	for _, tag := range page.Tags {
+		if validTag.MatchString(tag) {
+			tags = append(tags, Tag{Name: tag})
+		}
 	}
 	return tags, nil
 }
