@@ -62,6 +62,25 @@ func TestChildFails(t *testing.T) {
 	expect(t, "source", fmt.Sprint(source["stageName"]), "Deploy")
 }
 
+// TestOutputsOfAChild: the parent's stage has the child's outputs, also when the child failed, unless it does not want them.
+func TestOutputsOfAChild(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	b.keep(pipeline(t, `{"application":"shop","name":"child","id":"child","stages":[
+	  {"refId":"1","type":"evaluateVariables","variables":[{"key":"tag","value":"1.4"},{"key":"seen","value":["a","b"]}]},
+	  {"refId":"2","type":"evaluateVariables","requisiteStageRefIds":["1"],"variables":[{"key":"seen","value":["b","c"]}]},
+	  {"refId":"3","type":"checkPreconditions","requisiteStageRefIds":["2"],"preconditions":[
+	    {"type":"expression","failPipeline":true,"context":{"expression":"${parameters.ok == 'yes'}"}}]}]}`))
+	for given, want := range map[string]string{
+		`,"pipelineParameters":{"ok":"yes"}`:                              "SUCCEEDED map[seen:[a b c] tag:1.4]",
+		`,"pipelineParameters":{"ok":"no"}`:                               "TERMINAL map[seen:[a b c] tag:1.4]",
+		`,"pipelineParameters":{"ok":"yes"},"skipDownstreamOutput":true`:  "SUCCEEDED map[]",
+		`,"pipelineParameters":{"ok":"no"},"skipDownstreamOutput":"true"`: "TERMINAL map[]",
+	} {
+		ex := b.ended(b.launch(parent(t, given), nil))
+		expect(t, given, fmt.Sprint(ex.Status, " ", ex.Stages[0].Outputs), want)
+	}
+}
+
 func TestChildIsNotStarted(t *testing.T) {
 	for name, test := range map[string]struct{ child, failure string }{
 		"absent":   {"", "The referenced pipeline cannot be located (child)"},
