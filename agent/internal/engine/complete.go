@@ -9,6 +9,9 @@ import (
 // conclude goes on with a stage whose own steps are over: stages after it, or upon its failure, come next.
 func (a *advance) conclude(stage *spinnaker.Stage, verdict spinnaker.Status) {
 	w := a.work(stage)
+	if verdict != spinnaker.Canceled && verdict != spinnaker.Skipped && failsByExpressions(stage) {
+		verdict = spinnaker.Terminal
+	}
 	w.Verdict = verdict
 	after, upon := w.pending()
 	switch {
@@ -41,7 +44,8 @@ func (w *Work) pending() (after, upon []Inserted) {
 // complete is the end of a stage.
 func (a *advance) complete(stage *spinnaker.Stage, status spinnaker.Status) {
 	ending := a.work(stage).Ending
-	if reportFailedExpressions(stage, a.now) && flag(stage, failOnFailedKey) && status != spinnaker.Canceled {
+	reportFailedExpressions(stage, a.now)
+	if status != spinnaker.Canceled && failsByExpressions(stage) {
 		status = spinnaker.Terminal
 	}
 	stage.Status = status

@@ -11,14 +11,19 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// reportFailedExpressions puts the expressions of a stage that could not be evaluated into its exception, and says
-// whether there are any.
+// failsByExpressions says whether a stage fails because expressions in it could not be evaluated.
+func failsByExpressions(stage *spinnaker.Stage) bool {
+	summary, _ := stage.Context[spel.SummaryKey].(map[string]any)
+	return len(summary) > 0 && flag(stage, failOnFailedKey)
+}
+
+// reportFailedExpressions puts the expressions of a stage that could not be evaluated into its exception.
 //
 // Source: spinnaker/spinnaker orca/orca-queue q/handler/CompleteStageHandler.kt, ExpressionAware.kt.
-func reportFailedExpressions(stage *spinnaker.Stage, now time.Time) bool {
+func reportFailedExpressions(stage *spinnaker.Stage, now time.Time) {
 	summary, _ := stage.Context[spel.SummaryKey].(map[string]any)
 	if len(summary) == 0 {
-		return false
+		return
 	}
 	var said []any
 	for _, key := range slices.Sorted(maps.Keys(summary)) {
@@ -35,7 +40,7 @@ func reportFailedExpressions(stage *spinnaker.Stage, now time.Time) bool {
 			"details": map[string]any{"error": "Failed Expression Evaluation", "errors": said},
 		}
 		stage.Context["exception"] = exception
-		return true
+		return
 	}
 	exception = maps.Clone(exception)
 	details, _ := exception["details"].(map[string]any)
@@ -52,7 +57,6 @@ func reportFailedExpressions(stage *spinnaker.Stage, now time.Time) bool {
 	details["errors"] = errors
 	exception["details"] = details
 	stage.Context["exception"] = exception
-	return true
 }
 
 func milliseconds(t time.Time) json.Number { return json.Number(fmt.Sprint(t.UnixMilli())) }
