@@ -17,6 +17,9 @@ func (a *advance) patch(stage *spinnaker.Stage, event Event) {
 		return
 	}
 	w := a.work(stage)
+	if otherJudge(stage, event) {
+		a.set(stage, w, judgmentKey, "")
+	}
 	for key, value := range event.Values {
 		a.set(stage, w, key, value)
 	}
@@ -31,6 +34,14 @@ func (a *advance) patch(stage *spinnaker.Stage, event Event) {
 	default:
 		a.wake(stage)
 	}
+}
+
+// otherJudge says whether a user changes a judgment on which another one has decided already, but not come to act yet: the
+// decision would count as that of who changed it last.
+func otherJudge(stage *spinnaker.Stage, event Event) bool {
+	_, decides := event.Values[judgmentKey]
+	decision, _ := stage.Context[judgmentKey].(string)
+	return stage.Type == JudgmentType && !decides && decision != "" && (stage.LastModified == nil || stage.LastModified.User != event.User)
 }
 
 func (a *advance) set(stage *spinnaker.Stage, w *Work, key string, value any) {

@@ -131,7 +131,7 @@ func forgotten(stageType string) []string {
 	keys := []string{"exception", ContextMessage, ContextWarnings, manualSkip}
 	switch stageType {
 	case JudgmentType:
-		return append(keys, "judgmentStatus", "lastModifiedBy")
+		return append(keys, judgmentKey, "lastModifiedBy")
 	case "wait", WindowType:
 		return append(keys, "skipRemainingWait")
 	case "pipeline":

@@ -29,13 +29,16 @@ func User(ex *spinnaker.Execution, stage *spinnaker.Stage) string {
 
 // handsOn says whether the stages after a stage run as who judged in it.
 func handsOn(stage *spinnaker.Stage) bool {
-	decision, _ := stage.Context["judgmentStatus"].(string)
+	decision, _ := stage.Context[judgmentKey].(string)
 	return stage.Type == JudgmentType && stage.Status == spinnaker.Succeeded && flag(stage, "propagateAuthenticationContext") &&
 		strings.EqualFold(strings.TrimSpace(decision), "continue") && stage.LastModified != nil && stage.LastModified.User != ""
 }
 
 // JudgmentType is the type of the stage in which a person decides.
 const JudgmentType = "manualJudgment"
+
+// judgmentKey is the member of a judgment's context that is the decision.
+const judgmentKey = "judgmentStatus"
 
 // judgmentRules are the members of a judgment's context that say who may judge, and what follows. Nobody changes them
 // while it waits.

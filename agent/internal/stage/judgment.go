@@ -129,9 +129,9 @@ func noticeEvery(config map[string]any) time.Duration {
 func mayNotJudge(c Context, user string, roles Roles) string {
 	who := user
 	if who == "" {
-		who = "somebody who has not signed in"
+		who = "nobody, which stands in the pipeline itself," // it may be that of who starts it
 	}
-	if prevent, _ := engine.Bool(c.Config["preventSelfApproval"]); prevent && user == c.Execution.Trigger.Text("user") {
+	if prevent, _ := engine.Bool(c.Config["preventSelfApproval"]); prevent && (user == "" || user == c.Execution.Trigger.Text("user")) {
 		return "the judgment of " + who + " does not count: who started the pipeline may not approve it (preventSelfApproval)"
 	}
 	required := texts(c.Config, "requiredJudgmentRoles")
