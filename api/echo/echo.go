@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gennaker/gennaker/api/answer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -140,37 +141,22 @@ type API struct {
 
 // Register adds the routes.
 func (a *API) Register(r gin.IRouter) {
-	r.POST("/webhooks/:type", answer(a.webhook))
-	r.POST("/webhooks/:type/:source", answer(a.webhook))
-	r.POST("/", answer(a.event))
-	r.GET("/validateCronExpression", answer(a.validateCron("cronExpression")))
-	r.GET("/cron/validate", answer(a.validateCron("expression")))
-	r.GET("/pubsub/subscriptions", answer(a.subscriptions))
+	r.POST("/webhooks/:type", answer.OK(a.webhook))
+	r.POST("/webhooks/:type/:source", answer.OK(a.webhook))
+	r.POST("/", answer.OK(a.event))
+	r.GET("/validateCronExpression", answer.OK(a.validateCron("cronExpression")))
+	r.GET("/cron/validate", answer.OK(a.validateCron("expression")))
+	r.GET("/pubsub/subscriptions", answer.OK(a.subscriptions))
 	own := r.Group("/gennaker", versioned)
-	own.POST("/pubsub/:system/:subscription", answer(a.message))
-	own.GET("/events", answer(a.events))
-	own.GET("/events/:id", answer(a.oneEvent))
-	own.GET("/events/:id/replay", answer(a.replay))
-	own.GET("/pipelines/:id/events", answer(a.pipelineEvents))
-	own.GET("/feeds", answer(a.feeds))
+	own.POST("/pubsub/:system/:subscription", answer.OK(a.message))
+	own.GET("/events", answer.OK(a.events))
+	own.GET("/events/:id", answer.OK(a.oneEvent))
+	own.GET("/events/:id/replay", answer.OK(a.replay))
+	own.GET("/pipelines/:id/events", answer.OK(a.pipelineEvents))
+	own.GET("/feeds", answer.OK(a.feeds))
 }
 
 // version of our own addresses: it rises when a member is removed or changes its meaning; new ones come at any time.
 const version = "1"
 
 func versioned(c *gin.Context) { c.Header("X-Gennaker-Api", version) }
-
-// answer answers 200 with a value as JSON, nothing when it is nil, or an error.
-func answer(h func(c *gin.Context) (any, error)) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		value, err := h(c)
-		switch {
-		case err != nil:
-			c.Error(err)
-		case value == nil:
-			c.Status(http.StatusOK)
-		default:
-			c.JSON(http.StatusOK, value)
-		}
-	}
-}

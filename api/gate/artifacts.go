@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gennaker/gennaker/api/answer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -16,11 +17,11 @@ import (
 const maxStored = 10 << 20
 
 func (a *API) registerArtifacts(r gin.IRouter) {
-	r.GET("/artifacts/credentials", ok(a.artifactCredentials))
+	r.GET("/artifacts/credentials", answer.OK(a.artifactCredentials))
 	r.PUT("/artifacts/fetch", a.fetchArtifact)
-	r.GET("/artifacts/account/:name/names", ok(a.artifactNames))
-	r.GET("/artifacts/account/:name/versions", ok(a.artifactVersions))
-	r.GET("/artifacts/content-address/:app/:hash", ok(a.storedArtifact))
+	r.GET("/artifacts/account/:name/names", answer.OK(a.artifactNames))
+	r.GET("/artifacts/account/:name/versions", answer.OK(a.artifactVersions))
+	r.GET("/artifacts/content-address/:app/:hash", answer.OK(a.storedArtifact))
 }
 
 func (a *API) artifactCredentials(*gin.Context) (any, error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gennaker/gennaker/api/answer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -31,8 +32,8 @@ func (a *API) build(c *gin.Context) (any, error) {
 }
 
 // named refuses a request without the query parameter `job`.
-func named(h handler) gin.HandlerFunc {
-	return ok(func(c *gin.Context) (any, error) {
+func named(h answer.Func) gin.HandlerFunc {
+	return answer.OK(func(c *gin.Context) (any, error) {
 		if c.Query("job") == "" {
 			return nil, spinnaker.Invalid("query parameter job is missing, expected a name such as folder/job/name")
 		}

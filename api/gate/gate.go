@@ -3,10 +3,10 @@ package gate
 import (
 	"context"
 	"io"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gennaker/gennaker/api/answer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -138,27 +138,6 @@ type API struct {
 	User func(*gin.Context) string
 }
 
-// handler answers with a value as JSON, nothing when it is nil, or an error.
-type handler func(c *gin.Context) (any, error)
-
-func serve(status int, h handler) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		value, err := h(c)
-		switch {
-		case err != nil:
-			c.Error(err)
-		case value == nil:
-			c.Status(status)
-		default:
-			c.JSON(status, value)
-		}
-	}
-}
-
-func ok(h handler) gin.HandlerFunc { return serve(http.StatusOK, h) }
-
-func accepted(h handler) gin.HandlerFunc { return serve(http.StatusAccepted, h) }
-
 // Register adds the routes. Names at one place of a path agree, as the router demands.
 func (a *API) Register(r gin.IRouter) {
 	a.registerTasks(r)
@@ -170,61 +149,61 @@ func (a *API) Register(r gin.IRouter) {
 }
 
 func (a *API) registerTasks(r gin.IRouter) {
-	r.GET("/applications", ok(a.applications))
-	r.GET("/applications/:app", ok(a.application))
-	r.POST("/tasks", ok(a.submitTask))
-	r.GET("/tasks/:id", ok(a.task))
-	r.PUT("/tasks/:id/cancel", ok(a.cancelTask))
-	r.PUT("/tasks/cancel", ok(a.cancelTasks))
-	r.DELETE("/tasks/:id", ok(a.deleteTask))
-	r.GET("/applications/:app/tasks", ok(a.tasks))
-	r.POST("/applications/:app/tasks", ok(a.submitTask))
-	r.GET("/applications/:app/tasks/:id", ok(a.task))
-	r.PUT("/applications/:app/tasks/:id/cancel", ok(a.cancelTask))
+	r.GET("/applications", answer.OK(a.applications))
+	r.GET("/applications/:app", answer.OK(a.application))
+	r.POST("/tasks", answer.OK(a.submitTask))
+	r.GET("/tasks/:id", answer.OK(a.task))
+	r.PUT("/tasks/:id/cancel", answer.OK(a.cancelTask))
+	r.PUT("/tasks/cancel", answer.OK(a.cancelTasks))
+	r.DELETE("/tasks/:id", answer.OK(a.deleteTask))
+	r.GET("/applications/:app/tasks", answer.OK(a.tasks))
+	r.POST("/applications/:app/tasks", answer.OK(a.submitTask))
+	r.GET("/applications/:app/tasks/:id", answer.OK(a.task))
+	r.PUT("/applications/:app/tasks/:id/cancel", answer.OK(a.cancelTask))
 }
 
 func (a *API) registerPipelines(r gin.IRouter) {
-	r.GET("/applications/:app/pipelineConfigs", ok(a.pipelineConfigs))
-	r.GET("/applications/:app/pipelineConfigs/:name", ok(a.pipelineConfig))
-	r.GET("/pipelineConfigs", ok(a.allPipelineConfigs))
-	r.GET("/pipelineConfigs/:id/history", ok(a.pipelineHistory))
-	r.POST("/pipelines", ok(a.savePipeline))
-	r.POST("/pipelines/bulksave", ok(a.savePipelines))
-	r.PUT("/pipelines/:id", ok(a.updatePipeline))
-	r.DELETE("/pipelines/:id/:name", ok(a.deletePipeline))
-	r.POST("/actions/pipelines/reorder", ok(a.reorderPipelines))
+	r.GET("/applications/:app/pipelineConfigs", answer.OK(a.pipelineConfigs))
+	r.GET("/applications/:app/pipelineConfigs/:name", answer.OK(a.pipelineConfig))
+	r.GET("/pipelineConfigs", answer.OK(a.allPipelineConfigs))
+	r.GET("/pipelineConfigs/:id/history", answer.OK(a.pipelineHistory))
+	r.POST("/pipelines", answer.OK(a.savePipeline))
+	r.POST("/pipelines/bulksave", answer.OK(a.savePipelines))
+	r.PUT("/pipelines/:id", answer.OK(a.updatePipeline))
+	r.DELETE("/pipelines/:id/:name", answer.OK(a.deletePipeline))
+	r.POST("/actions/pipelines/reorder", answer.OK(a.reorderPipelines))
 
-	r.POST("/pipelines/start", ok(a.startUnsaved))
-	r.POST("/pipelines/:id/:name", accepted(a.startPipeline))
-	r.POST("/pipelines/v2/:app/:name", accepted(a.startPipelineV2))
-	r.POST("/applications/:app/pipelineConfigs/:name", accepted(a.startPipeline))
+	r.POST("/pipelines/start", answer.OK(a.startUnsaved))
+	r.POST("/pipelines/:id/:name", answer.Accepted(a.startPipeline))
+	r.POST("/pipelines/v2/:app/:name", answer.Accepted(a.startPipelineV2))
+	r.POST("/applications/:app/pipelineConfigs/:name", answer.Accepted(a.startPipeline))
 }
 
 func (a *API) registerExecutions(r gin.IRouter) {
-	r.GET("/pipelines/:id", ok(a.execution))
-	r.GET("/executions", ok(a.executions))
-	r.GET("/applications/:app/pipelines", ok(a.applicationPipelines))
-	r.GET("/applications/:app/executions/search", ok(a.search))
-	r.PUT("/pipelines/:id/cancel", ok(a.cancel))
-	r.PUT("/applications/:app/pipelines/:id/cancel", ok(a.cancel))
-	r.PUT("/pipelines/:id/pause", ok(a.pause))
-	r.PUT("/pipelines/:id/resume", ok(a.resume))
-	r.PATCH("/pipelines/:id/stages/:stage", ok(a.patchStage))
-	r.PUT("/pipelines/:id/stages/:stage/restart", ok(a.restartStage))
-	r.DELETE("/pipelines/:id", ok(a.delete))
-	r.GET("/gennaker/executions/:id/stages/:stage/log", ok(a.stageLog))
-	r.GET("/pipelines/:id/evaluateExpression", ok(a.evaluateExpression))
-	r.POST("/pipelines/:id/evaluateExpression", ok(a.evaluateExpression))
-	r.GET("/pipelines/:id/:stage/evaluateExpression", ok(a.evaluateExpression))
-	r.POST("/pipelines/:id/evaluateVariables", ok(a.evaluateVariables))
-	r.GET("/capabilities/expressions", ok(a.functions))
+	r.GET("/pipelines/:id", answer.OK(a.execution))
+	r.GET("/executions", answer.OK(a.executions))
+	r.GET("/applications/:app/pipelines", answer.OK(a.applicationPipelines))
+	r.GET("/applications/:app/executions/search", answer.OK(a.search))
+	r.PUT("/pipelines/:id/cancel", answer.OK(a.cancel))
+	r.PUT("/applications/:app/pipelines/:id/cancel", answer.OK(a.cancel))
+	r.PUT("/pipelines/:id/pause", answer.OK(a.pause))
+	r.PUT("/pipelines/:id/resume", answer.OK(a.resume))
+	r.PATCH("/pipelines/:id/stages/:stage", answer.OK(a.patchStage))
+	r.PUT("/pipelines/:id/stages/:stage/restart", answer.OK(a.restartStage))
+	r.DELETE("/pipelines/:id", answer.OK(a.delete))
+	r.GET("/gennaker/executions/:id/stages/:stage/log", answer.OK(a.stageLog))
+	r.GET("/pipelines/:id/evaluateExpression", answer.OK(a.evaluateExpression))
+	r.POST("/pipelines/:id/evaluateExpression", answer.OK(a.evaluateExpression))
+	r.GET("/pipelines/:id/:stage/evaluateExpression", answer.OK(a.evaluateExpression))
+	r.POST("/pipelines/:id/evaluateVariables", answer.OK(a.evaluateVariables))
+	r.GET("/capabilities/expressions", answer.OK(a.functions))
 }
 
 func (a *API) registerBuilds(r gin.IRouter) {
-	r.GET("/v2/builds", ok(a.masters))
-	r.GET("/v2/builds/:master/*rest", ok(a.buildsV2))
-	r.GET("/v3/builds", ok(a.masters))
-	r.GET("/v3/builds/:master/jobs", ok(a.jobs))
+	r.GET("/v2/builds", answer.OK(a.masters))
+	r.GET("/v2/builds/:master/*rest", answer.OK(a.buildsV2))
+	r.GET("/v3/builds", answer.OK(a.masters))
+	r.GET("/v3/builds/:master/jobs", answer.OK(a.jobs))
 	r.GET("/v3/builds/:master/job", named(a.job))
 	r.GET("/v3/builds/:master/builds", named(a.builds))
 	r.GET("/v3/builds/:master/build/:number", named(a.build))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gennaker/gennaker/api/answer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -73,13 +74,13 @@ func (a *API) registerSmall(r gin.IRouter) {
 	for path, answer := range fixed {
 		r.GET(path, func(c *gin.Context) { c.JSON(http.StatusOK, answer) })
 	}
-	r.GET("/", ok(a.root))
-	r.GET("/version", ok(a.version))
-	r.GET("/auth/user", ok(a.authUser))
-	r.GET("/credentials", ok(a.credentials))
-	r.GET("/credentials/:name", ok(a.credential))
-	r.GET("/search", ok(a.searchNothing))
-	r.GET("/webhooks/preconfigured", ok(a.preconfiguredWebhooks))
+	r.GET("/", answer.OK(a.root))
+	r.GET("/version", answer.OK(a.version))
+	r.GET("/auth/user", answer.OK(a.authUser))
+	r.GET("/credentials", answer.OK(a.credentials))
+	r.GET("/credentials/:name", answer.OK(a.credential))
+	r.GET("/search", answer.OK(a.searchNothing))
+	r.GET("/webhooks/preconfigured", answer.OK(a.preconfiguredWebhooks))
 	r.GET("/projects/:id", notFound("Project not found (id: %s)"))
 	r.GET("/v2/pipelineTemplates/:id", notFound("Pipeline template not found (id: %s)"))
 	r.GET("/applications/:app/strategyConfigs/:id", notFound("Strategy not found (id: %s)"))
@@ -87,7 +88,7 @@ func (a *API) registerSmall(r gin.IRouter) {
 
 // notFound answers that there is no such thing as the path's `id`.
 func notFound(text string) gin.HandlerFunc {
-	return ok(func(c *gin.Context) (any, error) { return nil, spinnaker.NotFound(text, c.Param("id")) })
+	return answer.OK(func(c *gin.Context) (any, error) { return nil, spinnaker.NotFound(text, c.Param("id")) })
 }
 
 func (a *API) root(*gin.Context) (any, error) {

@@ -2,12 +2,12 @@ package igor
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/gennaker/gennaker/api/answer"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -38,32 +38,18 @@ type API struct {
 
 // Register adds the routes. Job names hold slashes, so they end the paths.
 func (a *API) Register(r gin.IRouter) {
-	r.GET("/masters", answer(a.masters))
-	r.GET("/buildServices", answer(a.buildServices))
-	r.GET("/jobs/:master", answer(a.jobs))
-	r.GET("/jobs/:master/*job", answer(a.job))
-	r.GET("/builds/all/:master/*job", answer(a.builds))
-	r.GET("/builds/status/:number/:master", answer(a.status))
-	r.GET("/builds/status/:number/:master/*job", answer(a.status))
-	r.GET("/builds/properties/:number/:file/:master", answer(a.properties))
-	r.GET("/builds/properties/:number/:file/:master/*job", answer(a.properties))
-	r.GET("/builds/queue/:master/:item", answer(a.queued))
-	r.PUT("/masters/:master/jobs/*job", answer(a.act))
-	r.PATCH("/masters/:master/jobs/*job", answer(a.describe))
-}
-
-func answer(h func(c *gin.Context) (any, error)) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		value, err := h(c)
-		switch {
-		case err != nil:
-			c.Error(err)
-		case value == nil:
-			c.Status(http.StatusOK)
-		default:
-			c.JSON(http.StatusOK, value)
-		}
-	}
+	r.GET("/masters", answer.OK(a.masters))
+	r.GET("/buildServices", answer.OK(a.buildServices))
+	r.GET("/jobs/:master", answer.OK(a.jobs))
+	r.GET("/jobs/:master/*job", answer.OK(a.job))
+	r.GET("/builds/all/:master/*job", answer.OK(a.builds))
+	r.GET("/builds/status/:number/:master", answer.OK(a.status))
+	r.GET("/builds/status/:number/:master/*job", answer.OK(a.status))
+	r.GET("/builds/properties/:number/:file/:master", answer.OK(a.properties))
+	r.GET("/builds/properties/:number/:file/:master/*job", answer.OK(a.properties))
+	r.GET("/builds/queue/:master/:item", answer.OK(a.queued))
+	r.PUT("/masters/:master/jobs/*job", answer.OK(a.act))
+	r.PATCH("/masters/:master/jobs/*job", answer.OK(a.describe))
 }
 
 func (a *API) masters(c *gin.Context) (any, error) {

@@ -19,7 +19,7 @@ const module = "github.com/gennaker/gennaker/"
 // packages below its own prefix.
 var layers = map[string]int{
 	"api/spinnaker": 0, "agent/spel": 0, "jenkins/properties": 0, "jenkins/jobname": 0, "plugins/proto": 0,
-	"jenkins": 1, "plugins/wire": 1, "plugins/internal/manifest": 1, "api/client": 1,
+	"jenkins": 1, "plugins/wire": 1, "plugins/internal/manifest": 1, "api/client": 1, "api/answer": 1,
 	"agent/internal/config": 1, "agent/internal/telemetry": 1, "agent/internal/artifact": 1,
 	"agent/internal/trigger": 1, "agent/internal/engine": 1, "agent/internal/outbound": 1,
 	"agent/internal/jsonpath": 0,
