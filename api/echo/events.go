@@ -84,7 +84,7 @@ func pageOf(c *gin.Context, usual, most int64) (Page, error) {
 	return Page{Offset: int(min(offset, math.MaxInt32)), Limit: int(min(limit, most))}, err
 }
 
-// feeds serves GET /gennaker/feeds: how each registry and chart repository that is looked at fares.
+// feeds serves GET /gennaker/feeds: how each registry, chart repository and master that is looked at fares.
 func (a *API) feeds(c *gin.Context) (any, error) {
 	feeds, err := a.Intake.Feeds(c)
 	if err != nil {

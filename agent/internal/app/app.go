@@ -20,6 +20,7 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/feed/cron"
 	"github.com/gennaker/gennaker/agent/internal/fetch"
 	"github.com/gennaker/gennaker/agent/internal/fetch/image"
+	"github.com/gennaker/gennaker/agent/internal/health"
 	"github.com/gennaker/gennaker/agent/internal/inbox"
 	"github.com/gennaker/gennaker/agent/internal/masters"
 	"github.com/gennaker/gennaker/agent/internal/pluginhost"
@@ -100,7 +101,8 @@ func (a *agent) build(ctx context.Context) error {
 		PassOver: func(tx store.Tx, event trigger.Event, key, reason string) error {
 			return a.inbox.PassOver(tx, event, key, reason)
 		},
-		Accepted: func() { a.inbox.Wake() }, Incarnation: incarnation.ID, Log: a.log})
+		Accepted: func() { a.inbox.Wake() }, Looked: func(h health.Health) { a.feedMetrics.looked(h) }, Incarnation: incarnation.ID,
+		Log: a.log})
 	if err != nil {
 		return err
 	}

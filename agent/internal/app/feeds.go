@@ -13,6 +13,8 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/feed"
 	"github.com/gennaker/gennaker/agent/internal/feed/helm"
 	"github.com/gennaker/gennaker/agent/internal/feed/registry"
+	"github.com/gennaker/gennaker/agent/internal/health"
+	"github.com/gennaker/gennaker/agent/internal/masters"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/echo"
@@ -56,6 +58,11 @@ func (a *agent) buildFeeds(incarnation string) error {
 // Feeds says how the feeds fare, for the API.
 func (i intake) Feeds(ctx context.Context) ([]echo.Feed, error) {
 	all, err := i.feeds.Health(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ofMasters, err := i.masters.Health(ctx)
+	all = append(all, ofMasters...)
 	feeds := make([]echo.Feed, len(all))
 	for n, h := range all {
 		feeds[n] = echo.Feed{Kind: h.Kind, Account: h.Name, IntervalSeconds: int64(h.Interval.Seconds()),
@@ -82,11 +89,11 @@ func newFeedMetrics() *feedMetrics {
 		success: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gennaker_feed_last_success_timestamp_seconds",
 			Help: "When this agent could look at an account last."}, labels),
 		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gennaker_feed_failing_items",
-			Help: "Repositories or charts of an account that have a problem."}, labels),
+			Help: "Repositories, charts or jobs of an account or master that have a problem."}, labels),
 	}
 }
 
-func (m *feedMetrics) looked(h feed.Health) {
+func (m *feedMetrics) looked(h health.Health) {
 	result := "ok"
 	if h.Error != "" {
 		result = "failed"
@@ -100,22 +107,26 @@ func (m *feedMetrics) looked(h feed.Health) {
 
 // feedChecks look at how the feeds of a configuration fare, by what the agents that look have stored.
 func feedChecks(c config.Config, view func(ctx context.Context, read func(store.Reader) error) error) (checks []doctor.Check) {
-	var accounts []feed.Account
+	var subjects []health.Subject
+	add := func(a feed.Account) { subjects = append(subjects, a.Subject()) }
 	for _, account := range c.DockerRegistry.Accounts {
-		accounts = append(accounts, feed.Account{Kind: "docker", Name: account.Name, Interval: account.Watched.Interval()})
+		add(feed.Account{Kind: "docker", Name: account.Name, Interval: account.Watched.Interval()})
 	}
 	for _, account := range c.ECR.Accounts {
-		accounts = append(accounts, feed.Account{Kind: "ecr", Name: account.Name, Interval: account.Watched.Interval()})
+		add(feed.Account{Kind: "ecr", Name: account.Name, Interval: account.Watched.Interval()})
 	}
 	for _, account := range c.Artifacts.Helm.Accounts {
-		accounts = append(accounts, feed.Account{Kind: "helm", Name: account.Name, Interval: account.PollInterval.Or(config.DefaultChartInterval)})
+		add(feed.Account{Kind: "helm", Name: account.Name, Interval: account.PollInterval.Or(config.DefaultChartInterval)})
 	}
-	for _, account := range accounts {
+	for _, master := range c.Jenkins.Masters {
+		subjects = append(subjects, masters.Subject(master))
+	}
+	for _, account := range subjects {
 		checks = append(checks, doctor.Check{ID: "feeds." + account.Kind + "." + account.Name,
-			About: fmt.Sprintf("looks at %s account %s", account.Kind, account.Name),
+			About: "looks at " + account.Kind + " " + account.Name,
 			Look: func(ctx context.Context) (found []doctor.Finding, err error) {
 				err = view(ctx, func(r store.Reader) error {
-					all, err := feed.Healths(r, []feed.Account{account})
+					all, err := health.Of(r, []health.Subject{account})
 					if err == nil {
 						found = feedFindings(all[0], r.Now())
 					}
@@ -128,9 +139,9 @@ func feedChecks(c config.Config, view func(ctx context.Context, read func(store.
 }
 
 // feedFindings say what is wrong with a feed.
-func feedFindings(h feed.Health, now time.Time) (found []doctor.Finding) {
+func feedFindings(h health.Health, now time.Time) (found []doctor.Finding) {
 	const why = "what is new there starts no pipelines"
-	name := fmt.Sprintf("%s account %q", h.Kind, h.Name)
+	name := fmt.Sprintf("%s %q", h.Kind, h.Name)
 	// A cycle may take as long as the time limits of its looks, and what is stored may be half a minute old.
 	const late = 10 * time.Minute
 	switch {

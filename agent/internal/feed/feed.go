@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gennaker/gennaker/agent/internal/health"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 )
@@ -71,7 +72,7 @@ type Options struct {
 	Accept   func(tx store.Tx, event trigger.Event, key string) error
 	Accepted func()
 	// Looked, when set, is called with how a feed fares after each cycle.
-	Looked func(Health)
+	Looked func(health.Health)
 	// Incarnation is the agent process that holds the leases.
 	Incarnation string
 	Log         *slog.Logger

@@ -6,11 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gennaker/gennaker/agent/internal/health"
 	"github.com/gennaker/gennaker/agent/internal/store"
 )
 
 // health is how the place's feed fares, by the store.
-func (r *rig) health(w *watcher) Health {
+func (r *rig) health(w *watcher) health.Health {
 	r.Helper()
 	all, err := New(w.Options, []Account{w.Account}).Health(r.Context())
 	if err != nil {
@@ -29,8 +30,8 @@ func (r *rig) turn(w *watcher) {
 func TestHealth(t *testing.T) {
 	r := newRig(t, "a", "b")
 	w := r.process("one")
-	var told []Health
-	w.Looked = func(h Health) { told = append(told, h) }
+	var told []health.Health
+	w.Looked = func(h health.Health) { told = append(told, h) }
 	if h := r.health(w); h.Kind != "test" || h.Name != "acct" || h.Interval != time.Hour || !h.LookedAt.IsZero() || h.Holder != "" {
 		t.Errorf("before the first look: %+v", h)
 	}
@@ -44,7 +45,7 @@ func TestHealth(t *testing.T) {
 
 	r.place.ruin("b", errors.New("no such repository"))
 	r.turn(w)
-	if h := r.health(w); h.Failing != 1 || !slices.Equal(h.Problems, []Problem{{"b", "no such repository"}}) || h.Error != "" || h.SucceededAt.Before(first.SucceededAt) {
+	if h := r.health(w); h.Failing != 1 || !slices.Equal(h.Problems, []health.Problem{{Item: "b", Error: "no such repository"}}) || h.Error != "" || h.SucceededAt.Before(first.SucceededAt) {
 		t.Errorf("with a broken repository: %+v", h)
 	}
 
@@ -79,7 +80,7 @@ func TestHealthIsStoredWhenItChanges(t *testing.T) {
 	r.turn(w)
 	first := r.health(w)
 	w.report(t.Context(), nil, time.Second)
-	if h := r.health(w); !h.LookedAt.Equal(first.LookedAt) && h.LookedAt.Sub(first.LookedAt) < healthInterval {
+	if h := r.health(w); !h.LookedAt.Equal(first.LookedAt) && h.LookedAt.Sub(first.LookedAt) < health.Interval {
 		t.Errorf("%+v was stored, expected still %+v", h, first)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gennaker/gennaker/agent/internal/health"
 	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/jenkins/poll"
@@ -31,8 +32,8 @@ type watcher struct {
 	last string
 	// told is the last failure of a cycle.
 	told string
-	// health is what was stored last of how the feed fares, but for SucceededAt, which is up to date.
-	health Health
+	// health stores how the feed fares.
+	health *health.Reporter
 }
 
 // item is what the watcher knows of one repository or index. It belongs to one look at a time.
@@ -46,7 +47,8 @@ type item struct {
 
 func newWatcher(o Options, account Account) *watcher {
 	o.Log = o.Log.With("feed", account.Kind, "account", account.Name)
-	return &watcher{Options: o, Account: account, lease: lease.New(o.Store, account.name(), o.Incarnation, o.Log)}
+	l := lease.New(o.Store, account.name(), o.Incarnation, o.Log)
+	return &watcher{Options: o, Account: account, lease: l, health: health.NewReporter(o.Store, account.Subject(), l.Fence)}
 }
 
 func (w *watcher) run(ctx context.Context) {
@@ -122,11 +124,7 @@ func (w *watcher) load(r store.Reader) error {
 	for name, state := range states {
 		w.items[name] = &item{state: state}
 	}
-	before, err := Healths(r, []Account{w.Account})
-	if err == nil {
-		w.health = Health{SucceededAt: before[0].SucceededAt}
-	}
-	return err
+	return w.health.Load(r)
 }
 
 // order is the order of this cycle: by name, beginning after the item that was looked at last.

@@ -32,15 +32,6 @@ func New(s store.Store, name, incarnation string, log *slog.Logger) *Lease {
 	return &Lease{store: s, name: name, incarnation: incarnation, log: log}
 }
 
-// Holder returns the incarnation that holds a lease, empty when none does.
-func Holder(r store.Reader, name string) (incarnation string, err error) {
-	held, err := r.Lease(name)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
-	return held.Incarnation, err
-}
-
 // Held says whether the process holds the lease, as far as it knows.
 func (l *Lease) Held() bool { return l.held }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/health"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
 	"github.com/gennaker/gennaker/api/spinnaker"
@@ -33,6 +34,8 @@ type Options struct {
 	Accept   func(tx store.Tx, event trigger.Event, key string) error
 	PassOver func(tx store.Tx, event trigger.Event, key, reason string) error
 	Accepted func()
+	// Looked, when set, is called with how a master fares after each cycle.
+	Looked func(health.Health)
 	// Incarnation is the agent process that holds the leases.
 	Incarnation string
 	Log         *slog.Logger

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gennaker/gennaker/agent/internal/config"
+	"github.com/gennaker/gennaker/agent/internal/health"
 	"github.com/gennaker/gennaker/agent/internal/lease"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
@@ -46,13 +47,18 @@ type watcher struct {
 	// at is when the next cycle begins; failures are those in a row.
 	at       time.Time
 	failures int
+	// health stores how the master fares; jobs are how many the last cycle looked at, problems what was wrong with some.
+	health   *health.Reporter
+	jobs     int
+	problems []health.Problem
 	// told are the problems of the last cycle, so that each is logged once.
 	told map[string]bool
 }
 
 func (m *Masters) newWatcher(found *master) *watcher {
+	l := lease.New(m.Store, leaseOf(found.Name), m.Incarnation, m.Log)
 	return &watcher{Masters: m, master: found, eager: map[string]*eager{}, told: map[string]bool{},
-		lease:  lease.New(m.Store, "master/"+found.Name, m.Incarnation, m.Log),
+		lease: l, health: health.NewReporter(m.Store, Subject(found.Master), l.Fence),
 		poller: poll.New(poll.Options{Client: found.client, Backfill: poll.Backfill(found.Backfill), Log: m.Log})}
 }
 
@@ -123,12 +129,14 @@ func (w *watcher) turn(ctx context.Context, wished bool) {
 		w.failures++
 		w.Log.Warn("poll Jenkins", "master", w.master.Name, "failures", w.failures, "error", err)
 		w.at = time.Now().Add(next(w.interval(), 0, w.failures, err))
+		w.report(ctx, err)
 	case !w.lease.Held():
 		w.failures = 0
 		w.at = time.Now().Add(poll.Jitter(min(w.interval(), lease.Retry), rand.Float64()))
 	case inTurn:
 		w.failures = 0
 		w.at = time.Now().Add(next(w.interval(), time.Since(began), 0, nil))
+		w.report(ctx, nil)
 	}
 }
 
@@ -163,9 +171,13 @@ func (w *watcher) cycle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the jobs that triggers name: %w", err)
 	}
+	w.jobs, w.problems = len(jobs), nil
 	if len(jobs) > 0 {
 		result, err := w.poller.Cycle(ctx, jobs, w.states)
 		w.told = w.tell(result.Problems)
+		for _, problem := range result.Problems {
+			w.problems = append(w.problems, health.Problem{Item: problem.Job, Error: problem.Error()})
+		}
 		if err := errors.Join(err, w.store(ctx, result)); err != nil {
 			return err
 		}
@@ -198,7 +210,7 @@ func (w *watcher) load(r store.Reader) error {
 		states[name] = state
 	}
 	w.states = states
-	return nil
+	return w.health.Load(r)
 }
 
 // record takes builds in and moves the cursor past them, in one transaction.

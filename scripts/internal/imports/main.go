@@ -26,7 +26,7 @@ var layers = map[string]int{
 	"jenkins/poll":            2, "plugins/sdk": 2, "plugins/internal/kube": 2, "api/gate": 2, "api/echo": 2, "api/igor": 2,
 	"agent/internal/store": 2,
 	"plugins/stage-":       3, "agent/internal/store/sqlite": 3, "agent/internal/store/postgres": 3,
-	"agent/internal/fetch": 3, "agent/internal/lease": 3, "agent/internal/access": 3, "agent/internal/notify": 3,
+	"agent/internal/fetch": 3, "agent/internal/lease": 3, "agent/internal/health": 3, "agent/internal/access": 3, "agent/internal/notify": 3,
 	"agent/internal/stage": 3, "agent/internal/store/upkeep": 3, "agent/internal/webhook": 3,
 	"agent/internal/store/transfer": 3, "agent/internal/doctor": 3,
 	"api/server": 4, "agent/internal/catalog": 4, "agent/internal/inbox": 4, "agent/internal/masters": 4,
