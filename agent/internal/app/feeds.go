@@ -141,7 +141,10 @@ func feedChecks(c config.Config, view func(ctx context.Context, read func(store.
 // feedFindings say what is wrong with a feed.
 func feedFindings(h health.Health, now time.Time) (found []doctor.Finding) {
 	const why = "what is new there starts no pipelines"
-	name := fmt.Sprintf("%s %q", h.Kind, h.Name)
+	name := fmt.Sprintf("%s account %q", h.Kind, h.Name)
+	if h.Kind == masters.Kind {
+		name = fmt.Sprintf("Jenkins master %q", h.Name)
+	}
 	// A cycle may take as long as the time limits of its looks, and what is stored may be half a minute old.
 	const late = 10 * time.Minute
 	switch {

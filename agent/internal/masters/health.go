@@ -9,9 +9,12 @@ import (
 	"github.com/gennaker/gennaker/agent/internal/store"
 )
 
+// Kind is that of masters among the things that are looked at.
+const Kind = "jenkins"
+
 // Subject is a master as one of which it is stored how it fares.
 func Subject(c config.Master) health.Subject {
-	return health.Subject{Kind: "jenkins", Name: c.Name, Lease: leaseOf(c.Name), Interval: c.PollInterval.Or(config.DefaultPollInterval)}
+	return health.Subject{Kind: Kind, Name: c.Name, Lease: leaseOf(c.Name), Interval: c.PollInterval.Or(config.DefaultPollInterval)}
 }
 
 // leaseOf names the lease under which a master is polled.
