@@ -54,13 +54,17 @@ func newRegistry(account config.Registry) (*Registry, error) {
 	if err != nil || parsed.Host == "" {
 		return nil, fmt.Errorf("address %q names no host", account.Address)
 	}
+	dialer, err := newDialer(&url.URL{Scheme: parsed.Scheme, Host: canonical(parsed.Host)})
+	if err != nil {
+		return nil, err
+	}
 	return &Registry{
 		account:  account,
 		host:     canonical(parsed.Host),
 		insecure: account.Insecure || parsed.Scheme == "http",
 		transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			DialContext:           dialer.dial,
 			TLSHandshakeTimeout:   dialTimeout,
 			ResponseHeaderTimeout: timeout,
 			IdleConnTimeout:       idleTimeout,

@@ -328,3 +328,49 @@ func TestECRWithoutCredentials(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A registry leads to the agent's own machine under another name, to where clouds give credentials away, and in a circle.
+func TestRegistryThatLeadsAstray(t *testing.T) {
+	var inside atomic.Int64
+	secret := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		inside.Add(1)
+		if _, err := w.Write([]byte(`{"tags":["stolen"]}`)); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(secret.Close)
+	target := ""
+	host := registryServer(t, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v2/" {
+				inner.ServeHTTP(w, r)
+				return
+			}
+			to := target
+			if to == "loop" {
+				to = r.URL.Path
+			}
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		})
+	})
+	for to, want := range map[string]string{
+		strings.Replace(secret.URL, "127.0.0.1", "localhost", 1): "an address of this machine or network segment, and is not followed",
+		"http://169.254.169.254/latest/meta-data":                "it leads to 169.254.169.254, an address of this machine or network segment, and is not followed",
+		"loop": "stopped after 10 redirects",
+	} {
+		target = to
+		resolver := newResolver(t, []config.Registry{{Name: "main", Address: "http://" + host}}, nil)
+		if tags, err := resolver.Registry("main").Tags(t.Context(), "team/web"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("tags, led to %s: %v, %v", to, tags, err)
+		}
+		if to == "loop" {
+			continue // the library tries again until the time is over
+		}
+		if _, err := resolver.Resolve(t.Context(), host+"/team/web:1"); err == nil {
+			t.Errorf("an image was found, led to %s", to)
+		}
+	}
+	if inside.Load() != 0 {
+		t.Errorf("the server inside was asked %d times", inside.Load())
+	}
+}
