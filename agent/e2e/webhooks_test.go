@@ -302,3 +302,77 @@ func (w *webhooks) send(ctx context.Context, n int, starting bool) error {
 	w.accepted = append(w.accepted, receipt.EventID)
 	return nil
 }
+
+// Bodies that are odd are stored as what they say or refused with what is wrong, on either store, and nothing else suffers.
+func TestOddWebhooks(t *testing.T) {
+	for _, store := range []string{"SQLite", "PostgreSQL"} {
+		t.Run(store, func(t *testing.T) {
+			agent := startAgent(t, t.TempDir(), configured(t, store))
+			save(t, agent.URL, map[string]any{"type": "webhook", "enabled": true, "source": "odd", "payloadConstraints": map[string]any{"text": "."}})
+			for _, c := range []struct {
+				name, body string
+				status     int
+				// says is in the answer, or in the trigger of what was started.
+				says string
+			}{
+				{"a NUL", `{"text": "a\u0000b"}`, http.StatusOK, `a\u0000b`},
+				{"bytes that are no UTF-8", "{\"text\": \"a\xff\xfeb\"}", http.StatusOK, "a\ufffd\ufffdb"},
+				{"half a surrogate pair", `{"text": "a\ud800b"}`, http.StatusOK, "a\ufffdb"},
+				{"a member that comes twice", `{"text": "", "text": "last"}`, http.StatusOK, "last"},
+				{"a number that no float holds", `{"text": "n", "n": 123456789012345678901234567890.10}`, http.StatusOK, "123456789012345678901234567890.10"},
+				// One byte too many is read, so that the answer does not meet a client that still sends.
+				{"too large", `{"text": "` + strings.Repeat("x", 10<<20+1-len(`{"text": ""}`)) + `"}`, http.StatusRequestEntityTooLarge, "larger than 10 MiB"},
+				{"deep nesting", strings.Repeat(`{"text":`, 100_000), http.StatusBadRequest, "exceeded max depth"},
+				{"bytes that are no JSON", "\x00\x01\x02", http.StatusBadRequest, "not a JSON object"},
+			} {
+				status, answer := posted(t, agent.URL+"/webhooks/webhook/odd", c.body)
+				if status != c.status {
+					t.Errorf("%s: answered %d %.300s, expected %d", c.name, status, answer, c.status)
+					continue
+				}
+				if status == http.StatusOK {
+					answer = startedBy(t, agent.URL, answer)
+				}
+				if !strings.Contains(answer, c.says) {
+					t.Errorf("%s: found %.500q, expected %q", c.name, answer, c.says)
+				}
+			}
+		})
+	}
+}
+
+// posted is the answer to a body.
+func posted(t *testing.T, address, body string) (status int, answer string) {
+	t.Helper()
+	response, err := http.Post(address, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// startedBy is the trigger of the one execution that a webhook's answer names, as JSON.
+func startedBy(t *testing.T, url, answer string) string {
+	t.Helper()
+	var receipt struct {
+		Executions []struct{ Ref string }
+	}
+	if err := json.Unmarshal([]byte(answer), &receipt); err != nil || len(receipt.Executions) != 1 {
+		t.Fatalf("answer %s, expected one execution: %v", answer, err)
+	}
+	response, err := http.Get(url + receipt.Executions[0].Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %v", response.Status, err)
+	}
+	return string(text)
+}
