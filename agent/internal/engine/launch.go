@@ -48,6 +48,10 @@ func (e *Engine) Launch(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, 
 	if err := requireParameters(pipeline, fired); err != nil {
 		return nil, err
 	}
+	pipeline, err := e.evaluateExpected(pipeline, fired)
+	if err != nil {
+		return nil, err
+	}
 	if err := resolveArtifacts(pipeline, fired, opts); err != nil {
 		return nil, err
 	}
