@@ -36,9 +36,6 @@ func matchCDEvent(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event,
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s", reason)
 	}
-	data := map[string]any{"payload": asRead{event.Payload}, "artifacts": present(artifacts)}
-	if parameters, ok := custom["parameters"]; ok {
-		data["parameters"] = asRead{parameters}
-	}
+	data := map[string]any{"payload": asRead{event.Payload}, "parameters": asRead{custom["parameters"]}, "artifacts": present(artifacts)}
 	return fires(Fires, fmt.Sprintf("CDEvent from source %q", event.Source), t, event, data)
 }

@@ -34,10 +34,7 @@ func matchPubsub(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event, 
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s%s", reason, because(event.ArtifactsError))
 	}
-	data := map[string]any{"payload": asRead{event.Payload}, "artifacts": present(artifacts)}
-	if parameters, ok := event.Payload["parameters"]; ok {
-		data["parameters"] = asRead{parameters}
-	}
+	data := map[string]any{"payload": asRead{event.Payload}, "parameters": asRead{event.Payload["parameters"]}, "artifacts": present(artifacts)}
 	message := spinnaker.Trigger(event.Payload)
 	if link, text := message.Text("link"), message.Text("linkText"); strings.TrimSpace(link) != "" && strings.TrimSpace(text) != "" {
 		data["link"], data["linkText"] = link, text

@@ -21,10 +21,7 @@ func matchWebhook(pipeline spinnaker.Pipeline, t spinnaker.Trigger, event Event,
 	if ok, reason := artifactConstraint(pipeline, t, artifacts); !ok {
 		return ignored("%s%s", reason, because(event.ArtifactsError))
 	}
-	data := map[string]any{"payload": asRead{event.Payload}, "artifacts": present(artifacts)}
-	if parameters, ok := event.Payload["parameters"]; ok {
-		data["parameters"] = asRead{parameters}
-	}
+	data := map[string]any{"payload": asRead{event.Payload}, "parameters": asRead{event.Payload["parameters"]}, "artifacts": present(artifacts)}
 	return fires(Fires, fmt.Sprintf("webhook from source %q", event.Source)+because(event.ArtifactsError), t, event, data)
 }
 
