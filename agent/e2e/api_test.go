@@ -28,9 +28,11 @@ func TestGuardedAPI(t *testing.T) {
 	agent := startAgent(t, t.TempDir(), map[string]any{"server": map[string]any{
 		"basePath": "/gate", "maxBody": 4096, "allowedOrigins": []string{"https://deck.example.com"},
 		"tokens": []map[string]any{token("dashboard", reader, "read"), token("ci", starter, "trigger"), token("admin", writer, "write")},
+		"roles":  map[string]any{"testers": []string{"ci"}},
 	}, "webhooks": map[string]any{"sources": []map[string]any{{"source": "signed", "secret": "secret-of-the-source"}}},
 		"webhook": map[string]any{"preconfigured": []map[string]any{{"type": "openTicket", "label": "Open a ticket", "url": "https://tickets.example.com/",
-			"customHeaders": map[string]any{"Authorization": "hunter2-hunter2"}, "parameters": []map[string]any{{"name": "title"}}}}}})
+			"customHeaders": map[string]any{"Authorization": "hunter2-hunter2"}, "parameters": []map[string]any{{"name": "title"}}},
+			{"type": "pageTesters", "label": "Page", "url": "https://pager.example.com/", "permissions": map[string]any{"WRITE": []string{"testers"}}}}}})
 	replay(t, "guarded", agent.URL, map[string]string{"reader": reader, "starter": starter, "writer": writer})
 }
 
