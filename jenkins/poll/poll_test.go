@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gennaker/gennaker/jenkins"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
+	"github.com/gennaker/gennaker/jenkins/jobname"
 	"github.com/gennaker/gennaker/jenkins/poll"
 )
 
@@ -395,6 +397,42 @@ func TestTooLargeAListIsAskedPerFolder(t *testing.T) {
 	a.want(a.see("x/job/one", "y/job/deep/job/two"), "x/job/one 1 SUCCESS", "y/job/deep/job/two 1 SUCCESS")
 	a.see("x/job/one", "y/job/deep/job/two")
 	a.requests(2)
+}
+
+// A proxy that refuses long addresses is asked for one folder after the other.
+func TestTooLongAQueryIsAskedPerFolder(t *testing.T) {
+	a := newAgent(t, jenkinstest.Options{}, nil)
+	x, y := a.server.Job("x/one", jenkinstest.Freestyle), a.server.Job("y/deep/two", jenkinstest.Freestyle)
+	a.server.Faults.Add(jenkinstest.Fault{Status: http.StatusRequestURITooLong, Times: 1})
+	a.see("x/job/one", "y/job/deep/job/two")
+	x.Finished("SUCCESS")
+	y.Finished("SUCCESS")
+	a.want(a.see("x/job/one", "y/job/deep/job/two"), "x/job/one 1 SUCCESS", "y/job/deep/job/two 1 SUCCESS")
+}
+
+// Jobs are found at any depth when they are named; a pattern reaches as deep as one list does, and says where it ends.
+func TestDeepFolders(t *testing.T) {
+	a := newAgent(t, jenkinstest.Options{}, nil)
+	folders := strings.Repeat("f/", 12)
+	deep, shallow := a.server.Job(folders+"cart", jenkinstest.Freestyle), a.server.Job("f/till", jenkinstest.Freestyle)
+	a.see(folders+"cart", "f/till")
+	deep.Finished("SUCCESS")
+	shallow.Finished("SUCCESS")
+	name := jobname.Igor(folders + "cart")
+	a.want(a.see(folders+"cart", "f/till"), name+" 1 SUCCESS", "f/job/till 1 SUCCESS")
+
+	a.see("**")
+	deep.Finished("SUCCESS")
+	shallow.Finished("SUCCESS")
+	result, err := a.cycle("**")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.want(announced(result), "f/job/till 2 SUCCESS")
+	want := strings.TrimSuffix(strings.Repeat("f/", jenkins.MaxDepth), "/") + " is nested deeper than 10 levels"
+	if len(result.Problems) != 1 || result.Problems[0].Kind != poll.TooDeep || result.Problems[0].Text != want {
+		t.Errorf("problems %v, want %s", result.Problems, want)
+	}
 }
 
 func TestDetailsOnlyWhereWanted(t *testing.T) {

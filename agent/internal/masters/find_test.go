@@ -82,6 +82,16 @@ func TestFollowAQueueItem(t *testing.T) {
 	a.want("never asked for", a.find(item+1000, nil), Found{State: NotFound, QueueItem: item + 1000})
 }
 
+// A master that is about to shut down still queues builds, and says why they wait.
+func TestABuildThatWaitsForAShutDown(t *testing.T) {
+	a := newAsking(t, jenkinstest.Options{})
+	a.jenkins.SetQuietingDown(true)
+	a.ask(map[string]string{"TAG": "1"})
+	a.want("in quiet-down", a.find(a.items[0], nil), Found{State: Queued, QueueItem: a.items[0], Why: "Jenkins is about to shut down"})
+	a.jenkins.SetQuietingDown(false)
+	a.want("afterwards", a.find(a.items[0], nil), Found{State: Started, QueueItem: a.items[0], Number: 1})
+}
+
 func TestFollowACanceledQueueItem(t *testing.T) {
 	a := newAsking(t, jenkinstest.Options{QuietPeriod: time.Minute})
 	a.ask(tagged)
