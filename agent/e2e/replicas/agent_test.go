@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,8 +38,8 @@ func postgres(database string) map[string]any {
 	return map[string]any{"postgres": map[string]any{"url": database, "connections": 8}}
 }
 
-// newAgent configures an agent on a store. It does not run yet.
-func newAgent(t testing.TB, name string, store map[string]any, lease time.Duration) *agent {
+// newAgent configures an agent on a store, with further members of its configuration. It does not run yet.
+func newAgent(t testing.TB, name string, store map[string]any, lease time.Duration, more ...map[string]any) *agent {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,13 +53,17 @@ func newAgent(t testing.TB, name string, store map[string]any, lease time.Durati
 	if a.client, err = client.New(client.Options{URL: a.url}); err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.MarshalIndent(map[string]any{ // JSON is YAML
+	config := map[string]any{
 		"server":  map[string]any{"listen": listen},
 		"store":   store,
 		"log":     map[string]any{"format": "text"},
 		"plugins": map[string]any{"directory": filepath.Join(programs, "plugins")},
 		"runner":  map[string]any{"lease": lease.String()},
-	}, "", "  ")
+	}
+	for _, members := range more {
+		maps.Copy(config, members)
+	}
+	text, err := json.MarshalIndent(config, "", "  ") // JSON is YAML
 	if err != nil {
 		t.Fatal(err)
 	}
