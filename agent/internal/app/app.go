@@ -118,7 +118,11 @@ func (a *agent) build(ctx context.Context) error {
 	if err := a.buildRunner(ctx, incarnation); err != nil {
 		return err
 	}
-	a.inbox = inbox.New(inbox.Options{Store: a.store, Triggers: a.catalog, Starter: starter{a.runner}, Builds: a.masters,
+	quiet := inbox.QuietPeriod{}
+	if q := a.config.QuietPeriod; q.Enabled {
+		quiet = inbox.QuietPeriod{Start: q.Start.Time, End: q.End.Time, Types: q.Types}
+	}
+	a.inbox = inbox.New(inbox.Options{QuietPeriod: quiet, Store: a.store, Triggers: a.catalog, Starter: starter{a.runner}, Builds: a.masters,
 		NewID: newID, Log: a.log})
 	if a.webhooks, err = webhook.New(a.config.Webhooks, a.config.Pubsub); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -18,6 +20,7 @@ type Config struct {
 	Webhooks       Webhooks             `yaml:"webhooks"`
 	Pubsub         Pubsub               `yaml:"pubsub"`
 	Scheduler      Scheduler            `yaml:"scheduler"`
+	QuietPeriod    QuietPeriod          `yaml:"quietPeriod"`
 	Runner         Runner               `yaml:"runner"`
 	Tasks          Tasks                `yaml:"tasks"`
 	Traces         Traces               `yaml:"traces"`
@@ -234,6 +237,30 @@ type CompensationJob struct {
 	Enabled bool `yaml:"enabled"`
 	// Window is how long ago a time may be that is made up for.
 	Window Duration `yaml:"window"`
+}
+
+// QuietPeriod is a time in which some triggers start nothing in pipelines that respect it (Echo's quiet-period).
+type QuietPeriod struct {
+	Enabled bool `yaml:"enabled"`
+	// Start and End are instants such as 2026-12-24T18:00:00Z; both belong to the period.
+	Start Instant `yaml:"startIso"`
+	End   Instant `yaml:"endIso"`
+	// Types are the types of triggers that start nothing.
+	Types []string `yaml:"suppressedTriggerTypes"`
+}
+
+func (q QuietPeriod) validate() []error {
+	start, end := q.Start.Time, q.End.Time
+	switch {
+	case !q.Enabled:
+		return nil
+	case start.IsZero() || end.IsZero():
+		return []error{errors.New("quietPeriod: expected startIso and endIso, instants such as 2026-12-24T18:00:00Z")}
+	case end.Before(start):
+		return []error{fmt.Errorf("quietPeriod.endIso: found %s, expected an instant after startIso", end.Format(time.RFC3339))}
+	default:
+		return nil
+	}
 }
 
 // Runner bounds the work on stages.

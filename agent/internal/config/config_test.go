@@ -77,6 +77,9 @@ func TestGood(t *testing.T) {
 	if got := c.Scheduler; got.Cron.Timezone != "Europe/Berlin" || !got.CompensationJob.Enabled || got.CompensationJob.Window.Or(0) != 10*time.Minute {
 		t.Errorf("scheduler: %+v", got)
 	}
+	if got := c.QuietPeriod; !got.Enabled || got.Start.UTC().Hour() != 17 || got.End.Year() != 2027 || len(got.Types) != 2 {
+		t.Errorf("quiet period: %+v", got)
+	}
 	if !c.Server.TLS.Proxy {
 		t.Error("tls: proxy was not understood")
 	}

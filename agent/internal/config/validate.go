@@ -45,6 +45,7 @@ func (c Config) Validate() error {
 	errs = append(errs, c.Webhooks.validate()...)
 	errs = append(errs, c.Pubsub.validate()...)
 	errs = append(errs, zone("scheduler.cron.timezone", c.Scheduler.Cron.Timezone)...)
+	errs = append(errs, c.QuietPeriod.validate()...)
 	errs = append(errs, zone("tasks.executionWindow.timezone", c.Tasks.ExecutionWindow.Timezone)...)
 	if c.Runner.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("runner.parallel: found %d, expected at least 1", c.Runner.Parallel))

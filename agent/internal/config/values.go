@@ -48,6 +48,19 @@ func (d Duration) Or(otherwise time.Duration) time.Duration {
 	return time.Duration(d)
 }
 
+// Instant is a moment, written as 2026-12-24T18:00:00Z or with another zone's offset.
+type Instant struct{ time.Time }
+
+// UnmarshalYAML reads an instant and names the line of one that is none.
+func (i *Instant) UnmarshalYAML(node *yaml.Node) error {
+	parsed, err := time.Parse(time.RFC3339, node.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: found %q, expected an instant such as 2026-12-24T18:00:00Z", node.Line, node.Value)
+	}
+	i.Time = parsed
+	return nil
+}
+
 // Secret is a value that is never shown. In the file it is a text, `{env: NAME}` or `{file: PATH}`.
 type Secret struct{ value string }
 

@@ -57,7 +57,9 @@ type Options struct {
 	Starter  Starter
 	Builds   Builds
 	NewID    func() string
-	Log      *slog.Logger
+	// QuietPeriod holds for starts by events, not for those by hand.
+	QuietPeriod QuietPeriod
+	Log         *slog.Logger
 }
 
 // Inbox accepts events.
@@ -243,6 +245,10 @@ func (i *Inbox) settle(tx store.Tx, event trigger.Event, key string, a trigger.A
 			return nil, err
 		}
 	case trigger.Fires, trigger.Refused:
+		if quiet := i.QuietPeriod.covers(a, tx.Now()); quiet != "" {
+			row.Reason += quiet
+			break
+		}
 		started, err := i.start(tx, a, v, startKey, &row)
 		if err != nil {
 			return nil, err

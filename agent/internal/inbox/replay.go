@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/agent/internal/trigger"
@@ -22,10 +23,12 @@ func (i *Inbox) Replay(ctx context.Context, id string) (Explained, error) {
 	out := Explained{}
 	var event trigger.Event
 	var armed, off []trigger.Armed
+	var now time.Time
 	err := i.Store.View(ctx, func(r store.Reader) (err error) {
 		if out.Event, err = r.Event(id); err != nil {
 			return err
 		}
+		now = r.Now()
 		if event, err = decodeEvent(out.Body); err != nil {
 			return err
 		}
@@ -52,6 +55,9 @@ func (i *Inbox) Replay(ctx context.Context, id string) (Explained, error) {
 				return out, fmt.Errorf("pipeline %q of %q, trigger %s: %w", a.Pipeline.Name, a.Pipeline.Application, a.Name, err)
 			}
 			verdict = a.Match(event, facts)
+		}
+		if quiet := i.QuietPeriod.covers(a, now); quiet != "" && verdict.Outcome != trigger.Ignored {
+			verdict = trigger.Verdict{Reason: verdict.Reason + quiet}
 		}
 		out.Verdicts = append(out.Verdicts, would(event, a, verdict))
 	}
