@@ -1,6 +1,9 @@
 package spel
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Reading what a value holds: x.name and x[index].
 
@@ -108,6 +111,9 @@ func (n *indexNode) eval(s *state, target any) (any, error) {
 	}
 	e := noProperty(n.position(), target, name)
 	e.Code = ""
+	if c, ok := target.(*class); ok && name == "length" && strings.HasSuffix(c.name, "[]") {
+		e.Code = codeIndexingNotSupported // Spring takes the class for an array, then notices
+	}
 	return nil, e
 }
 

@@ -398,8 +398,8 @@ var booleanMembers = []member{
 	{"static logicalAnd(boolean,boolean)", logical(func(a, b bool) bool { return a && b })},
 	{"static logicalOr(boolean,boolean)", logical(func(a, b bool) bool { return a || b })},
 	{"static logicalXor(boolean,boolean)", logical(func(a, b bool) bool { return a != b })},
-	{"new(boolean)", pure(func(args []any) any { return args[0] })},
 	{"new(String)", pure(func(args []any) any { return isTrue(args[0]) })},
+	{"new(boolean)", pure(func(args []any) any { return args[0] })},
 }
 
 func isTrue(v any) bool {

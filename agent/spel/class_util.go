@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/gennaker/gennaker/agent/spel/internal/javalib"
 )
@@ -247,8 +248,13 @@ func toLocale(v any, _ *javaType) (any, error) {
 	if !ok {
 		return nil, errNoConversion
 	}
-	if s == "" {
+	if strings.Trim(s, "_ ") == "" {
 		return nil, nil
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" _-#", r)
+	}); i >= 0 {
+		return nil, fmt.Errorf("%s is no locale: write en or en_US", quote(s))
 	}
 	return locale(s), nil
 }

@@ -80,7 +80,7 @@ var explanations = []explanation{
 			"LEFT_OPERAND_PROBLEM", "RIGHT_OPERAND_PROBLEM", "RUN_OUT_OF_ARGUMENTS", "NOT_EXPECTED_TOKEN")
 	}},
 	{"4.3: the other quote is reduced too", func(d difference) bool {
-		return d.has("'") && d.has(`""`) || d.has(`"`) && d.has("''")
+		return d.has("'") && d.has(`""`, `\"\"`) || d.has(`"`) && d.has("''")
 	}},
 	{"4.3: an array is one argument of a variable number", func(d difference) bool {
 		return d.has("format(", "join(", "formatted(") && d.threw("EXCEPTION_DURING_METHOD_INVOCATION", "EL1029E", "MissingFormatArgumentException", "IllegalFormatConversionException")
@@ -127,8 +127,8 @@ var explanations = []explanation{
 		return d.gave("#root.execution") || strings.Contains(string(d.Value), "#root.execution")
 	}},
 	{"Java: the last digit of transcendental functions, and JDK 17's of reals", lastDigit},
-	{"Java: the hash of the last digit of a transcendental function", func(d difference) bool {
-		return transcendentalHash.MatchString(d.input) && d.Type == "Integer" && d.gave("Integer")
+	{"Java: a hash or length of the last digits of a transcendental function", func(d difference) bool {
+		return transcendental.MatchString(d.input) && d.Type == "Integer" && d.gave("Integer")
 	}},
 }
 
@@ -154,8 +154,8 @@ var (
 	farPast        = regexp.MustCompile(`\d{14}|2147483647|Long|yyyy.*parse`)
 	lacking        = regexp.MustCompile(`on (class|type) SpelOracleOrca(Execution|Stage|Trigger)\b`)
 	// single are the ways to a Float.
-	single             = regexp.MustCompile(`(?i)\df\b|float`)
-	transcendentalHash = regexp.MustCompile(`\)\.(sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|exp|expm1|log|log10|log1p|pow|cbrt|hypot)\([^()]*\).*hashCode\(`)
+	single         = regexp.MustCompile(`(?i)\df\b|float`)
+	transcendental = regexp.MustCompile(`\)\.(sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|exp|expm1|log|log10|log1p|pow|cbrt|hypot)\(.*\.(hashCode|length)\b`)
 	// real is a real number in a text.
 	real = regexp.MustCompile(`-?\d+\.\d+(E-?\d+)?`)
 )
