@@ -167,7 +167,8 @@ func (d directive) convert(v any) (string, error) {
 		}
 		return d.integral(v)
 	case 'e', 'f', 'g', 'a':
-		if d.has(',') && d.conversion == 'e' || d.has('#') && d.conversion == 'g' {
+		unfit := map[byte]string{'e': ",", 'g': "#", 'a': ",("}[d.conversion]
+		if strings.ContainsAny(d.flags, unfit) {
 			return "", errors.New("a flag does not fit")
 		}
 		if v == nil {
@@ -277,7 +278,11 @@ func (d directive) unsigned(v any) string {
 		digits = strconv.FormatUint(uint64(uint32(asInt32(v))), base)
 	}
 	if n := d.width - len(prefix) - len(digits); d.has('0') && n > 0 {
-		digits = strings.Repeat("0", n) + digits
+		rest, isHex := strings.CutPrefix(digits, "0x")
+		digits = strings.Repeat("0", n) + rest
+		if isHex {
+			digits = "0x" + digits
+		}
 	}
 	return d.pad(prefix + digits)
 }
@@ -299,7 +304,11 @@ func (d directive) signed(digits string, negative bool) string {
 		before = " "
 	}
 	if n := d.width - len(before) - len(digits) - len(after); d.has('0') && n > 0 {
-		digits = strings.Repeat("0", n) + digits
+		rest, isHex := strings.CutPrefix(digits, "0x")
+		digits = strings.Repeat("0", n) + rest
+		if isHex {
+			digits = "0x" + digits
+		}
 	}
 	return d.pad(before + digits + after)
 }

@@ -399,10 +399,7 @@ func (p *parser) arrayConstructor(t token, name string) (node, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.items = arrayItems(init); n.items == nil {
-		refused := javaFailure(init.position(), "java.lang.ClassCastException", "an array is filled from a list, not from a map")
-		return &refusedNode{n.at, refused}, nil
-	}
+	n.filling, n.items = init, arrayItems(init)
 	return n, nil
 }
 

@@ -99,8 +99,9 @@ type (
 	newArrayNode struct {
 		at
 		name       string
-		dimensions []node // a missing one is nil
-		items      *listNode
+		dimensions []node    // a missing one is nil
+		filling    node      // the list or map behind it, if there is one
+		items      *listNode // nil if that is a map, which does not work
 	}
 	// unaryNode is !x, +x or -x.
 	unaryNode struct {
@@ -156,7 +157,7 @@ type (
 		at
 		cond, yes, no node
 	}
-	// refusedNode can only fail: it would write, or fill an array from a map.
+	// refusedNode can only fail: it would write.
 	refusedNode struct {
 		at
 		err *Error

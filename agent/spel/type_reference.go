@@ -143,7 +143,7 @@ func (n *newArrayNode) eval(s *state, active any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.items != nil {
+	if n.filling != nil {
 		return n.filled(s, active, elem)
 	}
 	sizes := make([]int, len(n.dimensions))
@@ -225,6 +225,9 @@ func zero(t *javaType) any {
 func (n *newArrayNode) filled(s *state, active any, elem *javaType) (any, error) {
 	if len(n.dimensions) > 1 {
 		return nil, failure(n.position(), codeMultidimArrayInitializer, "only arrays of one dimension can be filled")
+	}
+	if n.items == nil {
+		return nil, javaFailure(n.filling.position(), "java.lang.ClassCastException", "an array is filled from a list, not from a map")
 	}
 	if size := n.dimensions[0]; size != nil {
 		want, err := s.arraySize(size, active)

@@ -92,7 +92,10 @@ var explanations = []explanation{
 		return d.has("(?<=", "(?<!") && d.threw("PatternSyntaxException", "INVALID_PATTERN", "EL1018E")
 	}},
 	{"here: String has no constructors with a high byte", func(d difference) bool {
-		return d.has("new String(") && d.threw("CONSTRUCTOR_INVOCATION_PROBLEM", "EL1003E")
+		return d.has("new String(") && (d.threw("CONSTRUCTOR_INVOCATION_PROBLEM", "EL1003E") || d.gave("unknown character set"))
+	}},
+	{"here: only the best known of Java's other types are told from those that do not exist", func(d difference) bool {
+		return d.threw("EXCEPTION_DURING_PROPERTY_READ", "EL1021E") && d.gave("TYPE_NOT_FOUND", "EL1005E")
 	}},
 	{"here: no java.time.Month", func(d difference) bool {
 		return d.has("LocalDate).of(", "LocalDateTime).of(") && d.gave("METHOD_NOT_FOUND")
@@ -144,7 +147,7 @@ func explain(d difference) string {
 
 var (
 	// identity is how Java shows arrays and objects without a text form.
-	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$`)
+	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
 	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
 	noOperand      = regexp.MustCompile(`\(\s*\)`)
 	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
