@@ -111,6 +111,14 @@ type FeedProblem struct {
 	Error string `json:"error"`
 }
 
+// QuietPeriod is the time in which some triggers start nothing. Its times are -1 when there is none.
+type QuietPeriod struct {
+	Enabled   bool             `json:"enabled"`
+	Now       bool             `json:"inQuietPeriod"`
+	StartTime spinnaker.Millis `json:"startTime"`
+	EndTime   spinnaker.Millis `json:"endTime"`
+}
+
 // Intake accepts events and explains them.
 type Intake interface {
 	// Webhook accepts a webhook, Message a pushed message: they are durable when it returns.
@@ -128,6 +136,7 @@ type Intake interface {
 	Subscriptions() []Subscription
 	// Feeds says how each feed fares.
 	Feeds(ctx context.Context) ([]Feed, error)
+	QuietPeriod() QuietPeriod
 	// DescribeCron says in words when a cron expression fires, or what is wrong with it.
 	DescribeCron(expression string) (string, error)
 }
@@ -144,8 +153,9 @@ func (a *API) Register(r gin.IRouter) {
 	r.POST("/webhooks/:type", answer.OK(a.webhook))
 	r.POST("/webhooks/:type/:source", answer.OK(a.webhook))
 	r.POST("/", answer.OK(a.event))
-	r.GET("/validateCronExpression", answer.OK(a.validateCron("cronExpression")))
-	r.GET("/cron/validate", answer.OK(a.validateCron("expression")))
+	r.GET("/validateCronExpression", answer.OK(a.validateCron))
+	r.GET("/cron/validate", answer.OK(a.cron))
+	r.GET("/capabilities/quietPeriod", answer.OK(a.quietPeriod))
 	r.GET("/pubsub/subscriptions", answer.OK(a.subscriptions))
 	own := r.Group("/gennaker", versioned)
 	own.POST("/pubsub/:system/:subscription", answer.OK(a.message))

@@ -95,20 +95,38 @@ func (a *API) feeds(c *gin.Context) (any, error) {
 
 func (a *API) subscriptions(*gin.Context) (any, error) { return a.Intake.Subscriptions(), nil }
 
-// validateCron serves GET /validateCronExpression?cronExpression= and Gate's GET /cron/validate?expression=.
+// validateCron serves GET /validateCronExpression?cronExpression=.
 //
-// Source: spinnaker/spinnaker echo/echo-scheduler controllers/ScheduledActionsController.groovy, gate/gate-web
-// controllers/CronController.groovy.
-func (a *API) validateCron(parameter string) func(c *gin.Context) (any, error) {
-	return func(c *gin.Context) (any, error) {
-		expression := c.Query(parameter)
-		description, err := a.Intake.DescribeCron(expression)
-		if err != nil {
-			return nil, spinnaker.Invalid("Invalid CRON expression: '%s' explanation: %v", expression, err)
-		}
-		return gin.H{"response": "Cron expression is valid", "description": description}, nil
+// Source: spinnaker/spinnaker echo/echo-scheduler controllers/ScheduledActionsController.groovy.
+func (a *API) validateCron(c *gin.Context) (any, error) {
+	description, err := a.describeCron(c.Query("cronExpression"))
+	if err != nil {
+		return nil, err
 	}
+	return gin.H{"response": "Cron expression is valid", "description": description}, nil
 }
+
+// cron serves Gate's GET /cron/validate?expression=, which always answers 200: Deck looks into the answer.
+//
+// Source: spinnaker/spinnaker gate/gate-web services/CronService.groovy.
+func (a *API) cron(c *gin.Context) (any, error) {
+	description, err := a.describeCron(c.Query("expression"))
+	if err != nil {
+		return gin.H{"valid": false, "message": err.Error()}, nil
+	}
+	return gin.H{"valid": true, "description": description}, nil
+}
+
+func (a *API) describeCron(expression string) (string, error) {
+	description, err := a.Intake.DescribeCron(expression)
+	if err != nil {
+		return "", spinnaker.Invalid("Invalid CRON expression: '%s' explanation: %v", expression, err)
+	}
+	return description, nil
+}
+
+// quietPeriod serves Gate's GET /capabilities/quietPeriod.
+func (a *API) quietPeriod(*gin.Context) (any, error) { return a.Intake.QuietPeriod(), nil }
 
 // positive reads a query parameter that is a whole number from 1.
 func positive(c *gin.Context, key string, otherwise int64) (int64, error) {

@@ -26,7 +26,6 @@ var fixed = map[string]any{
 	"/artifactory/names":                     []any{},
 	"/features/stages":                       []any{},
 	"/capabilities/deploymentMonitors":       []any{},
-	"/capabilities/quietPeriod":              object{"enabled": false, "inQuietPeriod": false, "startTime": -1, "endTime": -1},
 	"/auth/user/serviceAccounts":             []any{},
 	"/projects":                              []any{},
 	"/projects/:id/pipelines":                []any{},

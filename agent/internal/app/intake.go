@@ -194,6 +194,16 @@ func (i intake) Subscriptions() []echo.Subscription {
 	return all
 }
 
+func (i intake) QuietPeriod() echo.QuietPeriod {
+	q := i.config.QuietPeriod
+	if !q.Enabled {
+		return echo.QuietPeriod{StartTime: -1, EndTime: -1}
+	}
+	now := time.Now()
+	return echo.QuietPeriod{Enabled: true, Now: !now.Before(q.Start.Time) && !now.After(q.End.Time),
+		StartTime: spinnaker.MillisOf(q.Start.Time), EndTime: spinnaker.MillisOf(q.End.Time)}
+}
+
 // DescribeCron says when an expression fires next, in the zone of triggers that name none.
 func (i intake) DescribeCron(expression string) (string, error) {
 	const shown = 3
