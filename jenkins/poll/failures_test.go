@@ -13,6 +13,15 @@ import (
 	"github.com/gennaker/gennaker/jenkins/poll"
 )
 
+// patience is how long a client waits: no longer than it must for what never comes.
+func patience(fault jenkinstest.Fault) func(*jenkins.Options) {
+	return func(o *jenkins.Options) {
+		if fault.Hang {
+			o.Timeout = 5 * time.Second
+		}
+	}
+}
+
 func TestMasterFails(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -28,7 +37,7 @@ func TestMasterFails(t *testing.T) {
 		{"starting", jenkinstest.Fault{Starting: true}, jenkins.KindStarting},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 2 * time.Second })
+			a := newAgent(t, jenkinstest.Options{}, patience(test.fault))
 			job := a.server.Job("cart", jenkinstest.Freestyle)
 			a.see("cart")
 			job.FinishedTimes(2, "SUCCESS")
@@ -76,7 +85,7 @@ func TestOneBadJobStopsNoOther(t *testing.T) {
 		{"sends rubbish", jenkinstest.Fault{WrongTypes: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 2 * time.Second })
+			a := newAgent(t, jenkinstest.Options{}, patience(test.fault))
 			good, bad := a.server.Job("good", jenkinstest.Freestyle), a.server.Job("bad", jenkinstest.Freestyle)
 			a.see("good", "bad")
 			good.Finished("SUCCESS")

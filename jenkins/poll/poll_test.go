@@ -34,7 +34,7 @@ func newAgent(t testing.TB, o jenkinstest.Options, change func(*jenkins.Options)
 			t.Error(err)
 		}
 	})
-	options := jenkins.Options{Name: "ci", BaseURL: server.URL, User: "admin", Token: server.Admin.Token, Timeout: 2 * time.Second}
+	options := jenkins.Options{Name: "ci", BaseURL: server.URL, User: "admin", Token: server.Admin.Token, Timeout: time.Minute}
 	if change != nil {
 		change(&options)
 	}

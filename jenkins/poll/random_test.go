@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gennaker/gennaker/jenkins"
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
 )
 
@@ -43,7 +42,7 @@ type build struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		agent:  newAgent(t, jenkinstest.Options{}, func(o *jenkins.Options) { o.Timeout = 5 * time.Second }),
+		agent:  newAgent(t, jenkinstest.Options{}, nil),
 		random: rand.New(rand.NewPCG(seed, 7)), stored: map[string]int{},
 	}
 	for i := range 3 {

@@ -23,6 +23,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// longest bounds waits that end much earlier unless something hangs.
+const longest = time.Minute
+
 // serve starts a Jenkins double that ends with the test.
 func serve(t *testing.T, o jenkinstest.Options) *jenkinstest.Server {
 	t.Helper()
@@ -41,7 +44,7 @@ func serve(t *testing.T, o jenkinstest.Options) *jenkinstest.Server {
 // configured is the configuration of a master that the double is.
 func configured(name string, server *jenkinstest.Server) config.Master {
 	return config.Master{Name: name, Address: server.URL, Username: server.Admin.ID, Password: config.NewSecret(server.Admin.Token),
-		PollInterval: config.Duration(10 * time.Millisecond), Timeout: config.Duration(2 * time.Second)}
+		PollInterval: config.Duration(10 * time.Millisecond), Timeout: config.Duration(longest)}
 }
 
 // connected is a master "ci" without a store: for reading builds.
