@@ -13,8 +13,23 @@ import (
 )
 
 // Execution implements store.Reader.
-func (r *Reader) Execution(id string) (*engine.Execution, error) {
-	row, err := r.executionRow(id)
+func (r *Reader) Execution(id string) (*engine.Execution, error) { return r.execution(id, r.hold) }
+
+// TryExecution implements store.Tx.
+func (t *Tx) TryExecution(id string) (*engine.Execution, error) {
+	ex, err := t.execution(id, t.dialect.TryHold)
+	if t.dialect.TryHold == "" || !errors.Is(err, store.ErrNotFound) {
+		return ex, err
+	}
+	if _, err := one(&t.scope, notFound("execution", id), scanned[int], "SELECT 1 FROM execution WHERE id = $1", id); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("execution %q: %w", id, store.ErrHeld)
+}
+
+// execution reads an execution; hold is the lock that its row is read with.
+func (r *Reader) execution(id, hold string) (*engine.Execution, error) {
+	row, err := r.executionRow(id, hold)
 	if err != nil {
 		return nil, err
 	}
@@ -25,28 +40,10 @@ func (r *Reader) Execution(id string) (*engine.Execution, error) {
 	return ex, nil
 }
 
-// TryExecution implements store.Tx.
-func (t *Tx) TryExecution(id string) (*engine.Execution, error) {
-	if t.dialect.TryHold == "" {
-		return t.Execution(id)
-	}
-	found, err := list(&t.scope, scanned[string], "SELECT id FROM execution WHERE id = $1"+t.dialect.TryHold, id)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) > 0 {
-		return t.Execution(id)
-	}
-	if _, err := one(&t.scope, notFound("execution", id), scanned[int], "SELECT 1 FROM execution WHERE id = $1", id); err != nil {
-		return nil, err
-	}
-	return nil, fmt.Errorf("execution %q: %w", id, store.ErrHeld)
-}
-
 // executionRow reads an execution with all its stages and parts.
-func (r *Reader) executionRow(id string) (*executionRow, error) {
+func (r *Reader) executionRow(id, hold string) (*executionRow, error) {
 	row, err := one(&r.scope, notFound("execution", id), scanExecution,
-		"SELECT id, head, stage_order, waiting FROM execution WHERE id = $1"+r.hold, id)
+		"SELECT id, head, stage_order, waiting FROM execution WHERE id = $1"+hold, id)
 	if err != nil {
 		return nil, err
 	}

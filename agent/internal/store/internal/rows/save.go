@@ -26,7 +26,7 @@ func (t *Tx) saveExecution(ex *engine.Execution) error {
 	}
 	stored := t.seen[ex.ID]
 	if stored == nil {
-		stored, err = t.executionRow(ex.ID)
+		stored, err = t.executionRow(ex.ID, t.hold)
 		if errors.Is(err, store.ErrNotFound) {
 			stored, err = &executionRow{}, nil
 		}
