@@ -51,8 +51,8 @@ bench: build ## Measure, as ratios where there is something to compare
 	@scripts/bench
 
 .PHONY: bench-intake
-bench-intake: build ## Measure what comes in: many Jenkins masters (about eight minutes)
-	@scripts/bench masters
+bench-intake: build ## Measure what comes in: many Jenkins masters, webhooks, registries (about ten minutes)
+	@scripts/bench masters webhooks feeds
 
 .PHONY: bench-spel
 bench-spel: ## Expressions beside a warm JVM (needs Java and GENNAKER_SPEL_ORACLE, else says so)
