@@ -33,9 +33,11 @@ func (u *universe) forward(done chan struct{}) {
 				u.deaf = time.Now()
 			}
 		} else {
-			select {
-			case u.door.due <- struct{}{}:
-			default:
+			for _, d := range u.doors {
+				select {
+				case d.due <- struct{}{}:
+				default:
+				}
 			}
 		}
 		u.mu.Unlock()
@@ -49,14 +51,16 @@ func (u *universe) loses() bool {
 	return u.lost < u.lose
 }
 
-// hearAll ends the losing of wake-ups, and gives the agent's place to one that need not look so often.
+// hearAll ends the losing of wake-ups, and gives the agents' places to others that need not look so often.
 func (u *universe) hearAll() {
 	u.mu.Lock()
 	looks := u.lost < u.lose
 	u.lose = u.lost
 	u.mu.Unlock()
-	if looks {
-		u.replace()
+	for at := range u.doors {
+		if looks {
+			u.replaceAt(at)
+		}
 	}
 }
 
@@ -76,6 +80,10 @@ type door struct {
 	universe *universe
 	due      chan struct{}
 	end      ending
+	// agent, stop and incarnation are set when the agent has begun to work.
+	agent       *runner.Runner
+	stop        func()
+	incarnation string
 
 	mu    sync.Mutex
 	lives int
@@ -135,9 +143,10 @@ func (d *door) last() bool {
 func (d *door) die() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.dead {
-		d.dead = true
-		d.universe.died <- struct{}{}
+	d.dead = true
+	select {
+	case d.universe.died <- struct{}{}:
+	default:
 	}
 	return errDead
 }

@@ -95,8 +95,11 @@ func playWorld(t *testing.T, seed uint64, seen *tally) {
 const (
 	// lookEvery is how often an agent looks for work that it was not told of, in worlds that lose wake-ups.
 	lookEvery = 20 * time.Second
-	// deaths is how many agents die in a world at most.
-	deaths = 20
+	// deaths is how many agents die in a world at most. Where there are two of them, fewer: what one had claimed stays so
+	// until it counts as dead, which is late for the model.
+	deaths, deathsOfTwo = 20, 3
+	// renewOfTwo and deadAfterOfTwo are Renew and DeadAfter where there are two agents.
+	renewOfTwo, deadAfterOfTwo = 10 * time.Minute, 30 * time.Minute
 )
 
 // universe is a world being played by agents on a store.
@@ -107,24 +110,22 @@ type universe struct {
 	random *rand.Rand
 	disk   store.Store
 	// ids are those of the executions that users have started, by name.
-	ids   map[string]string
-	agent *runner.Runner
-	// stop ends the life of the agent; retired are the goroutines that have to be waited for in the end.
-	stop    func()
+	ids map[string]string
+	// retired are the goroutines that have to be waited for in the end.
 	retired sync.WaitGroup
-	// died says that the present agent is dead.
-	died   chan struct{}
-	killed int
+	// died says that an agent is dead. Of those that have lived so many were killed, of the most that may be.
+	died         chan struct{}
+	killed, most int
 	// commits counts what agents have written, named the ids that they have given out.
 	commits, named atomic.Int64
 
 	mu sync.Mutex
-	// door is what the present agent has for a store.
-	door *door
-	// signals counts the wake-ups, lost those of them that did not get through the door: one in so many (losing), and so many
+	// doors are what the present agents, one or two, have for a store.
+	doors []*door
+	// signals counts the wake-ups, lost those of them that did not get through to the agents: one in so many (losing), and so many
 	// in all (lose).
 	signals, lost, losing, lose int
-	// deaf is since when the agent does not know of work, missed for how long it did not in all.
+	// deaf is since when no agent knows of work, missed for how long that was in all, and how long work lay with the dead.
 	deaf   time.Time
 	missed time.Duration
 	// telling are the ends that updates under way publish, published how often those that were committed did.
@@ -140,21 +141,28 @@ func newUniverse(t *testing.T, seed uint64) *universe {
 	options := naive.Options{Stages: 8, Pipelines: 3}
 	if seed%10 == 0 {
 		// Rarely, since two things then nearly always happen at about the same time.
-		options = naive.Options{Stages: 40, Pipelines: 2}
+		options = naive.Options{Stages: 24, Pipelines: 2}
 	}
 	u := &universe{
 		t: t, seed: seed, world: naive.Random(seed, options), random: rand.New(rand.NewPCG(seed, 3)),
 		disk: disk, ids: map[string]string{}, died: make(chan struct{}, 1),
-		telling: map[store.Tx][]string{}, published: map[string]int{},
+		most: deaths, doors: make([]*door, 1), telling: map[store.Tx][]string{}, published: map[string]int{},
+	}
+	if u.random.IntN(4) == 0 {
+		u.most, u.doors = deathsOfTwo, make([]*door, 2)
 	}
 	if u.random.IntN(2) == 0 {
 		u.losing, u.lose = 1+u.random.IntN(6), 1+u.random.IntN(8)
 	}
 	done := make(chan struct{})
+	for at := range u.doors {
+		u.live(at)
+	}
 	u.retired.Go(func() { u.forward(done) })
-	u.live()
 	t.Cleanup(func() {
-		u.stop()
+		for _, d := range u.doors {
+			d.stop()
+		}
 		close(done)
 		u.retired.Wait()
 		if err := disk.Close(); err != nil {
@@ -189,20 +197,23 @@ func (u *universe) play() (compared bool) {
 	return u.compare()
 }
 
-// live begins the life of an agent.
-func (u *universe) live() {
+// live begins the life of an agent in a place.
+func (u *universe) live(at int) {
 	d := &door{Store: u.disk, universe: u, due: make(chan struct{}, 1), lives: 1 << 30, end: ending(u.random.IntN(3))}
-	if u.killed < deaths {
+	if u.killed < u.most {
 		d.lives = 1 + u.random.IntN(40)
 	}
 	u.mu.Lock()
-	u.door = d
+	u.doors[at] = d
 	u.mu.Unlock()
 	for {
 		options := testOptions(u.t, d, &far{universe: u, door: d}, naivestage.Work("work"), stage.ExecutionWindow(time.UTC))
 		options.Log = slog.New(slog.DiscardHandler)
 		options.NewID = func() string { return fmt.Sprintf("%026d", u.named.Add(1)) }
 		options.Poll, options.Renew, options.DeadAfter, options.Drain = time.Hour, time.Hour, 4*time.Hour, time.Millisecond
+		if len(u.doors) > 1 {
+			options.Exclusive, options.Renew, options.DeadAfter = false, renewOfTwo, deadAfterOfTwo
+		}
 		options.Ended = func(tx store.Tx, ex *spinnaker.Execution) error { return u.tell(tx, ex, "end") }
 		options.Notify = func(tx store.Tx, ex *spinnaker.Execution, changes []engine.Notification) error {
 			for _, change := range changes {
@@ -217,7 +228,6 @@ func (u *universe) live() {
 		}
 		r, err := runner.New(u.t.Context(), options)
 		if errors.Is(err, errDead) {
-			<-u.died
 			d.revive()
 			continue
 		}
@@ -225,7 +235,7 @@ func (u *universe) live() {
 			u.t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		u.agent, u.stop = r, cancel
+		d.agent, d.stop, d.incarnation = r, cancel, options.Incarnation.ID
 		u.retired.Go(func() {
 			if err := r.Run(ctx); err != nil {
 				u.t.Errorf("run: %v", err)
@@ -235,7 +245,7 @@ func (u *universe) live() {
 	}
 }
 
-// until lets time pass. When the agent dies, another one begins its life at once.
+// until lets time pass. When an agent dies, another one takes its place at once.
 func (u *universe) until(end time.Time) {
 	for {
 		timer := time.NewTimer(time.Until(end))
@@ -247,23 +257,49 @@ func (u *universe) until(end time.Time) {
 		case <-timer.C:
 		}
 		synctest.Wait()
-		if u.alive() {
+		if !u.replace() {
 			return
 		}
 	}
 }
 
-func (u *universe) alive() bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return !u.door.isDead()
+// replace gives the places of dead agents to others, and says whether there were any.
+func (u *universe) replace() (any bool) {
+	for at, d := range u.doors {
+		if d.isDead() {
+			u.replaceAt(at)
+			any = true
+		}
+	}
+	return any
 }
 
-func (u *universe) replace() {
+func (u *universe) replaceAt(at int) {
 	u.killed++
-	u.stop()
-	u.live()
+	u.doors[at].stop()
+	if len(u.doors) > 1 && u.leftWork(u.doors[at].incarnation) {
+		u.mu.Lock()
+		u.missed += deadAfterOfTwo + renewOfTwo
+		u.mu.Unlock()
+	}
+	u.live(at)
 }
+
+// leftWork says whether an agent has claims.
+func (u *universe) leftWork(incarnation string) bool {
+	var claims []store.Claim
+	err := u.disk.View(u.t.Context(), func(r store.Reader) (err error) {
+		claims, err = r.ClaimsOf(incarnation)
+		return err
+	})
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return len(claims) > 0
+}
+
+// anyone is the door of an agent that a user turns to.
+func (u *universe) anyone() *door { return u.doors[u.random.IntN(len(u.doors))] }
 
 // operate does what a user does. Who gets no answer asks again.
 func (u *universe) operate(o naive.Operation) {
@@ -279,11 +315,7 @@ func (u *universe) operate(o naive.Operation) {
 		}
 		again = again && err != nil
 		synctest.Wait()
-		select {
-		case <-u.died:
-			u.replace()
-		default:
-		}
+		u.replace()
 	}
 }
 
@@ -312,10 +344,11 @@ func (u *universe) done(o naive.Operation) (done bool) {
 }
 
 func (u *universe) ask(o naive.Operation) error {
+	asked := u.anyone()
 	if o.Kind == "start" {
-		return u.door.Update(u.t.Context(), func(tx store.Tx) (err error) {
+		return asked.Update(u.t.Context(), func(tx store.Tx) (err error) {
 			start := runner.Start{Pipeline: u.pipeline(o.Pipeline), Trigger: spinnaker.Trigger{"user": "ann", "correlationId": o.Execution}}
-			u.ids[o.Execution], _, err = u.agent.Start(tx, start)
+			u.ids[o.Execution], _, err = asked.agent.Start(tx, start)
 			return err
 		})
 	}
@@ -327,15 +360,15 @@ func (u *universe) ask(o naive.Operation) error {
 	}
 	switch {
 	case values != nil:
-		return u.agent.Patch(ctx, id, stageID, "ann", values)
+		return asked.agent.Patch(ctx, id, stageID, "ann", values)
 	case o.Kind == "cancel":
-		return u.agent.Cancel(ctx, id, "ann", "enough")
+		return asked.agent.Cancel(ctx, id, "ann", "enough")
 	case o.Kind == "pause":
-		return u.agent.Pause(ctx, id, "ann")
+		return asked.agent.Pause(ctx, id, "ann")
 	case o.Kind == "resume":
-		return u.agent.Resume(ctx, id, "ann")
+		return asked.agent.Resume(ctx, id, "ann")
 	default:
-		return u.agent.Restart(ctx, id, stageID, "ann", false)
+		return asked.agent.Restart(ctx, id, stageID, "ann", false)
 	}
 }
 
@@ -409,10 +442,10 @@ func (u *universe) audit() {
 	}
 }
 
-// account checks, after every few commits, that every execution that is not over has something to do, or waits for
+// account checks, now and then, that every execution that is not over has something to do, or waits for
 // something with a name.
 func (u *universe) account() {
-	if u.commits.Add(1)%5 != 0 {
+	if u.commits.Add(1)%20 != 0 {
 		return
 	}
 	err := u.disk.View(context.Background(), func(r store.Reader) error {
