@@ -331,7 +331,10 @@ func TestOddWebhooks(t *testing.T) {
 				{"deep nesting", strings.Repeat(`{"text":`, 100_000), http.StatusBadRequest, "exceeded max depth"},
 				{"bytes that are no JSON", "\x00\x01\x02", http.StatusBadRequest, "not a JSON object"},
 			} {
-				status, answer := posted(t, agent.URL+"/webhooks/webhook/odd", c.body)
+				status, answer, err := posted(agent.URL+"/webhooks/webhook/odd", c.body)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if status != c.status {
 					t.Errorf("%s: answered %d %.300s, expected %d", c.name, status, answer, c.status)
 					continue
@@ -348,18 +351,14 @@ func TestOddWebhooks(t *testing.T) {
 }
 
 // posted is the answer to a body.
-func posted(t *testing.T, address, body string) (status int, answer string) {
-	t.Helper()
+func posted(address, body string) (status int, answer string, err error) {
 	response, err := http.Post(address, "application/json", strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
+	return response.StatusCode, string(text), err
 }
 
 // startedBy is the trigger of the one execution that a webhook's answer names, as JSON.
@@ -381,4 +380,46 @@ func startedBy(t *testing.T, url, answer string) string {
 		t.Fatalf("%s: %v", response.Status, err)
 	}
 	return string(text)
+}
+
+// A message that comes many times at once, as from a sender that got no answer, is one event and starts its pipeline once.
+func TestMessagesThatComeAgain(t *testing.T) {
+	for _, store := range []string{"SQLite", "PostgreSQL"} {
+		t.Run(store, func(t *testing.T) {
+			agent := startAgent(t, t.TempDir(), configured(t, store))
+			save(t, agent.URL, map[string]any{"type": "pubsub", "enabled": true, "pubsubSystem": "google", "subscriptionName": "builds"})
+			const messages, times = 5, 16
+			ids := make([][times]string, messages)
+			var group errgroup.Group
+			for m := range messages {
+				for n := range times {
+					group.Go(func() error {
+						status, answer, err := posted(agent.URL+"/gennaker/pubsub/google/builds", fmt.Sprintf(`{"payload": {"n": %d}, "messageId": "m%d"}`, m, m))
+						if err != nil {
+							return err
+						}
+						var receipt struct{ EventID string }
+						if json.Unmarshal([]byte(answer), &receipt) != nil || status != http.StatusOK {
+							return fmt.Errorf("answered %d %s", status, answer)
+						}
+						ids[m][n] = receipt.EventID
+						return nil
+					})
+				}
+			}
+			if err := group.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			for m := range messages {
+				for _, id := range ids[m] {
+					if id == "" || id != ids[m][0] {
+						t.Errorf("message %d is event %q and event %q", m, ids[m][0], id)
+					}
+				}
+			}
+			if executions := all(t, connected(t, agent.URL)); len(executions) != messages {
+				t.Errorf("%d executions, expected %d", len(executions), messages)
+			}
+		})
+	}
 }

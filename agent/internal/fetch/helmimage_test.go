@@ -160,3 +160,28 @@ func TestALyingRegistry(t *testing.T) {
 		}
 	}
 }
+
+// A registry at an address that is not public, and one that leads to such an address, are not asked unless that is allowed.
+func TestHelmImagesInside(t *testing.T) {
+	host := chartRegistry(t, chartConfig, "1.9.0")
+	account := config.HelmOCI{Name: "oci", Address: host, Insecure: true, BasicAuth: basic("u", "p")}
+	chart := spinnaker.Artifact{Type: "helm/image", Name: "charts/shop", Version: "1.9.0", ArtifactAccount: "oci"}
+	_, err := read(t, newSet(t, fetch.Options{Accounts: config.Artifacts{HelmOCI: accounts(account)}}), chart)
+	const refused = `its address 127.0.0.1 is not public. Set allowPrivateAddresses on the artifact account "oci" if that is meant`
+	if err == nil || !strings.HasSuffix(err.Error(), refused) {
+		t.Errorf("error %v, want %s", err, refused)
+	}
+
+	leading := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/" {
+			return
+		}
+		http.Redirect(w, r, "http://"+host+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	account.Address = strings.Replace(leading.URL, "127.0.0.1", "localhost", 1)
+	account.AllowedHosts = []string{"localhost"}
+	content, err := read(t, newSet(t, fetch.Options{Accounts: config.Artifacts{HelmOCI: accounts(account)}}), chart)
+	if err == nil {
+		t.Errorf("led inside, %q was read", content)
+	}
+}
