@@ -94,10 +94,14 @@ type Started struct {
 // Accept makes an event durable with all that follows from it. key makes it unique; empty means it is.
 func (i *Inbox) Accept(ctx context.Context, event trigger.Event, key string) (Receipt, error) {
 	var receipt Receipt
-	err := i.Store.Update(ctx, func(tx store.Tx) (err error) {
-		receipt, err = i.AcceptIn(tx, event, key)
-		return err
-	})
+	// A large body is encoded before the transaction, which others may wait for.
+	kept, err := i.write(event)
+	if err == nil {
+		err = i.Store.Update(ctx, func(tx store.Tx) (err error) {
+			receipt, err = i.accept(tx, kept, key)
+			return err
+		})
+	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("accept %s event from %q: %w", event.Type, event.Source, err)
 	}
@@ -109,9 +113,35 @@ func (i *Inbox) Accept(ctx context.Context, event trigger.Event, key string) (Re
 
 // AcceptIn is Accept inside a transaction of the caller, who calls Wake once it is committed.
 func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt, error) {
+	kept, err := i.write(event)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return i.accept(tx, kept, key)
+}
+
+// written is an event with an id, as it is stored.
+type written struct {
+	trigger.Event
+	body []byte
+}
+
+// write makes an event ready for being stored.
+func (i *Inbox) write(event trigger.Event) (written, error) {
+	if err := event.Complete(); err != nil {
+		return written{}, err
+	}
 	if event.ID == "" {
 		event.ID = i.NewID()
 	}
+	body, err := json.Marshal(event)
+	if err != nil {
+		return written{}, fmt.Errorf("encode the event: %w", err)
+	}
+	return written{event, body}, nil
+}
+
+func (i *Inbox) accept(tx store.Tx, event written, key string) (Receipt, error) {
 	if key == "" {
 		key = event.ID
 	}
@@ -124,9 +154,9 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 	}
 	receipt := Receipt{EventID: event.ID}
 	for _, a := range armed {
-		verdict := a.Match(event, nil)
+		verdict := a.Match(event.Event, nil)
 		receipt.undecided = receipt.undecided || verdict.Outcome == trigger.NeedsFacts
-		started, err := i.settle(tx, event, key, a, verdict, first.put)
+		started, err := i.settle(tx, event.Event, key, a, verdict, first.put)
 		if err != nil {
 			return Receipt{}, fmt.Errorf("pipeline %q of %q, trigger %s: %w", a.Pipeline.Name, a.Pipeline.Application, a.Name, err)
 		}
@@ -139,16 +169,9 @@ func (i *Inbox) AcceptIn(tx store.Tx, event trigger.Event, key string) (Receipt,
 
 // keep makes an event durable, with the verdicts of the triggers that are off, and returns those that could mean it, and
 // where their first verdicts go. An event of that key that is there already is store.ErrExists.
-func (i *Inbox) keep(tx store.Tx, event trigger.Event, key string) ([]trigger.Armed, *firstVerdicts, error) {
-	if err := event.Complete(); err != nil {
-		return nil, nil, err
-	}
-	body, err := json.Marshal(event)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode the event: %w", err)
-	}
-	err = tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
-		ReceivedAt: tx.Now(), Body: body})
+func (i *Inbox) keep(tx store.Tx, event written, key string) ([]trigger.Armed, *firstVerdicts, error) {
+	err := tx.AddEvent(store.Event{ID: event.ID, Key: key, Type: event.Type, Source: event.Source, Name: event.Name,
+		ReceivedAt: tx.Now(), Body: event.body})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,8 +10,12 @@ import (
 // PassOver makes an event durable that is to start nothing, inside a transaction of the caller. Every trigger that could
 // have meant it gets the reason as its verdict. An event of that key that is there already stays what it is.
 func (i *Inbox) PassOver(tx store.Tx, event trigger.Event, key, reason string) error {
-	event.ID = i.NewID()
-	armed, first, err := i.keep(tx, event, key)
+	event.ID = ""
+	kept, err := i.write(event)
+	if err != nil {
+		return err
+	}
+	armed, first, err := i.keep(tx, kept, key)
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
@@ -19,7 +23,7 @@ func (i *Inbox) PassOver(tx store.Tx, event trigger.Event, key, reason string) e
 		return err
 	}
 	for _, a := range armed {
-		row := verdict(tx, event.ID, a)
+		row := verdict(tx, kept.ID, a)
 		row.Reason = reason
 		if err := first.put(row); err != nil {
 			return err
