@@ -284,3 +284,25 @@ func FuzzEvent(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a body holds, a template makes artifacts of it or says why not.
+func FuzzTemplate(f *testing.F) {
+	made, err := parseTemplate("images.jinja", []byte(`[{% for i in images %}{"type": "docker/image", "name": "{{ i.name }}", "version": "{{ i.tag|default(version) }}"},{% endfor %}
+		{"name": {{ images|tojson }}}]`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(`{"images": [{"name": "cart", "tag": 1.0}], "version": "2"}`)
+	f.Add(`{"images": {"a": null}, "version": []}`)
+	f.Add(`{"images": "text", "i": 1}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		var payload map[string]any
+		if spinnaker.Decode([]byte(body), &payload) != nil {
+			return
+		}
+		artifacts, err := made.artifacts(payload)
+		if err != nil && artifacts != nil || err != nil && !strings.HasPrefix(err.Error(), "template images.jinja: ") {
+			t.Errorf("%v and %v", artifacts, err)
+		}
+	})
+}
