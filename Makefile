@@ -51,7 +51,7 @@ bench: build ## Measure, as ratios where there is something to compare
 	@scripts/bench
 
 .PHONY: bench-intake
-bench-intake: build ## Measure what comes in: many Jenkins masters, webhooks, registries (about ten minutes)
+bench-intake: build ## Measure what comes in: many Jenkins masters, webhooks, registries (about twelve minutes)
 	@scripts/bench masters webhooks feeds
 
 .PHONY: bench-spel

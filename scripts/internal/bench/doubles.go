@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gennaker/gennaker/jenkins/jenkinstest"
 )
 
@@ -29,6 +31,8 @@ type order struct {
 	Masters, Jobs, Spared int
 	// Seconds is how long builds finish, PerSecond how many on all masters.
 	Seconds, PerSecond int
+	// Tell is the agent's address, to be told of each build at once; "" tells nothing.
+	Tell string
 }
 
 type report struct {
@@ -209,6 +213,9 @@ func (f *fleet) count() report {
 
 // finish finishes builds of random jobs, evenly in time.
 func (f *fleet) finish(ctx context.Context, o order) (r report, err error) {
+	var told errgroup.Group
+	told.SetLimit(maxTelling)
+	defer func() { err = errors.Join(err, told.Wait()) }()
 	random := rand.New(rand.NewPCG(1, 2))
 	tick := time.NewTicker(time.Second / time.Duration(o.PerSecond))
 	defer tick.Stop()
@@ -223,8 +230,32 @@ func (f *fleet) finish(ctx context.Context, o order) (r report, err error) {
 		e := end{Master: m, Job: j, At: time.Now()}
 		e.Number = f.jobs[m][j].Finished("SUCCESS", jenkinstest.File{Path: "build.properties", Data: []byte("imageName=shop:1\n")}).Number()
 		r.Ends = append(r.Ends, e)
+		if o.Tell != "" {
+			told.Go(func() error { return tell(ctx, o.Tell, e) })
+		}
 	}
 	return r, nil
+}
+
+// maxTelling is how many notices are under way at one time.
+const maxTelling = 32
+
+// tell sends the agent a notice of a build, as a step of the build would.
+func tell(ctx context.Context, agent string, e end) error {
+	body := fmt.Sprintf(`{"job": "%s/%s", "number": %d}`, folder, jobName(e.Job), e.Number)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, agent+"/webhooks/jenkins/"+masterName(e.Master), strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		return errors.Join(err, fmt.Errorf("a notice was answered %s", response.Status))
+	}
+	return nil
 }
 
 func (f *fleet) close() {

@@ -92,7 +92,8 @@ func (f *fleetRig) take(ctx context.Context) ([]row, error) {
 	}
 	rows := append(quiet.rows("nothing happens"), f.quietRows(quiet)...)
 
-	busy, more, err := f.finishing(ctx, fmt.Sprintf("%d builds/s", fleetRate), 0)
+	o := order{Do: "finish", Seconds: fleetSeconds, PerSecond: fleetRate}
+	busy, more, err := f.finishing(ctx, fmt.Sprintf("%d builds/s", fleetRate), o)
 	rows = append(rows, more...)
 	if err != nil {
 		return rows, err
@@ -101,13 +102,20 @@ func (f *fleetRig) take(ctx context.Context) ([]row, error) {
 		here:    fmt.Sprintf("%.2f", perBuild(busy)),
 		against: fmt.Sprintf("%d (Igor)", igorPerBuild), ratio: perBuild(busy) / igorPerBuild})
 
+	o.Tell = f.agent.URL
+	_, more, err = f.finishing(ctx, fmt.Sprintf("%d builds/s, each with a notice", fleetRate), o)
+	if rows = append(rows, more...); err != nil {
+		return rows, err
+	}
+
+	o.Tell, o.Spared = "", brokenMasters
 	if _, err := f.masters.do(order{Do: "break"}); err != nil {
 		return rows, err
 	}
 	if err := pause(ctx, fleetInterval); err != nil {
 		return rows, err
 	}
-	_, more, err = f.finishing(ctx, fmt.Sprintf("%d builds/s, one master hangs, one fails, one is slow", fleetRate), brokenMasters)
+	_, more, err = f.finishing(ctx, fmt.Sprintf("%d builds/s, one master hangs, one fails, one is slow", fleetRate), o)
 	return append(rows, more...), err
 }
 
@@ -116,11 +124,11 @@ func perBuild(p part) float64 {
 	return (float64(p.Requests) - lists) / (fleetSeconds * fleetRate)
 }
 
-// finishing measures a part in which builds finish on all masters but the first few.
-func (f *fleetRig) finishing(ctx context.Context, name string, spared int) (part, []row, error) {
+// finishing measures a part in which builds finish.
+func (f *fleetRig) finishing(ctx context.Context, name string, o order) (part, []row, error) {
 	var finished report
 	p, err := f.during(func() (err error) {
-		finished, err = f.masters.do(order{Do: "finish", Seconds: fleetSeconds, PerSecond: fleetRate, Spared: spared})
+		finished, err = f.masters.do(o)
 		return err
 	})
 	if err != nil {
