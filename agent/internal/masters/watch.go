@@ -205,7 +205,10 @@ func (w *watcher) load(r store.Reader) error {
 	for name, row := range rows {
 		var state poll.JobState
 		if err := json.Unmarshal(row, &state); err != nil {
-			return fmt.Errorf("read the state of job %q: %w", name, err)
+			// Better to begin anew with one job than to look at none.
+			w.Log.Error("what is stored of a job cannot be read: builds that ended since the last look start nothing",
+				"master", w.master.Name, "job", name, "error", err)
+			continue
 		}
 		states[name] = state
 	}
