@@ -126,12 +126,18 @@ func (p *Poller) Cycle(ctx context.Context, jobs []string, states map[string]Job
 	}
 	heads := p.pick(want, seen, states, &result)
 	err = p.lookAt(ctx, heads, states, &result)
-	for _, pattern := range want.patterns {
+	p.remember(want.patterns, result.Date)
+	return result, err
+}
+
+// remember notes since when patterns are looked at without a break.
+func (p *Poller) remember(patterns []string, date time.Time) {
+	maps.DeleteFunc(p.since, func(pattern string, _ time.Time) bool { return !slices.Contains(patterns, pattern) })
+	for _, pattern := range patterns {
 		if p.since[pattern].IsZero() {
-			p.since[pattern] = result.Date
+			p.since[pattern] = date
 		}
 	}
-	return result, err
 }
 
 // Look looks once at single jobs, given by their full names, because somebody

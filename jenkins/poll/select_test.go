@@ -74,6 +74,11 @@ func TestBranchesThatAppear(t *testing.T) {
 	moved.Finished("UNSTABLE")
 	a.want(a.see("svc/job/*", "lib"), "svc/job/lib 4 UNSTABLE")
 
+	a.see() // the trigger was switched off for a while
+	a.server.Advance(time.Minute)
+	a.server.Branch("svc", "meanwhile").Finished("SUCCESS")
+	a.want(a.see("svc/job/*"))
+
 	a.server.Advance(time.Minute)
 	a.restart() // by then nobody knows since when the project is looked at
 	a.server.Branch("svc", "hotfix").Finished("SUCCESS")

@@ -58,8 +58,7 @@ type watcher struct {
 func (m *Masters) newWatcher(found *master) *watcher {
 	l := lease.New(m.Store, leaseOf(found.Name), m.Incarnation, m.Log)
 	return &watcher{Masters: m, master: found, eager: map[string]*eager{}, told: map[string]bool{},
-		lease: l, health: health.NewReporter(m.Store, Subject(found.Master), l.Fence),
-		poller: poll.New(poll.Options{Client: found.client, Backfill: poll.Backfill(found.Backfill), Log: m.Log})}
+		lease: l, health: health.NewReporter(m.Store, Subject(found.Master), l.Fence)}
 }
 
 func (m *Masters) watch(ctx context.Context, found *master) {
@@ -171,16 +170,14 @@ func (w *watcher) cycle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the jobs that triggers name: %w", err)
 	}
+	result, err := w.poller.Cycle(ctx, jobs, w.states)
+	w.told = w.tell(result.Problems)
 	w.jobs, w.problems = len(jobs), nil
-	if len(jobs) > 0 {
-		result, err := w.poller.Cycle(ctx, jobs, w.states)
-		w.told = w.tell(result.Problems)
-		for _, problem := range result.Problems {
-			w.problems = append(w.problems, health.Problem{Item: problem.Job, Error: problem.Error()})
-		}
-		if err := errors.Join(err, w.store(ctx, result)); err != nil {
-			return err
-		}
+	for _, problem := range result.Problems {
+		w.problems = append(w.problems, health.Problem{Item: problem.Job, Error: problem.Error()})
+	}
+	if err := errors.Join(err, w.store(ctx, result)); err != nil {
+		return err
 	}
 	return w.looked(ctx, slices.Collect(maps.Keys(w.eager)))
 }
@@ -213,6 +210,8 @@ func (w *watcher) load(r store.Reader) error {
 		states[name] = state
 	}
 	w.states = states
+	// What an earlier poller has seen is out of date: another process had the master meanwhile.
+	w.poller = poll.New(poll.Options{Client: w.master.client, Backfill: poll.Backfill(w.master.Backfill), Log: w.Log})
 	return w.health.Load(r)
 }
 
