@@ -1,6 +1,7 @@
 package spel
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -146,12 +147,12 @@ func (n *newArrayNode) eval(s *state, active any) (any, error) {
 	if n.filling != nil {
 		return n.filled(s, active, elem)
 	}
+	if slices.Contains(n.dimensions, nil) {
+		return nil, failure(n.position(), codeMissingArrayDimension, "the array has no size")
+	}
 	sizes := make([]int, len(n.dimensions))
 	total := 1
 	for i, d := range n.dimensions {
-		if d == nil {
-			return nil, failure(n.position(), codeMissingArrayDimension, "the array has no size")
-		}
 		size, err := s.arraySize(d, active)
 		if err != nil {
 			return nil, err

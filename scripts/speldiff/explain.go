@@ -91,6 +91,9 @@ var explanations = []explanation{
 	{"here: look-behinds over repeated choices, which Java refuses", func(d difference) bool {
 		return d.has("(?<=", "(?<!") && d.threw("PatternSyntaxException", "INVALID_PATTERN", "EL1018E")
 	}},
+	{"Java: an overflow of its count lets some look-behinds without a bound pass", func(d difference) bool {
+		return d.has("(?<=", "(?<!") && d.gave("a look-behind needs an upper bound")
+	}},
 	{"here: String has no constructors with a high byte", func(d difference) bool {
 		return d.has("new String(") && (d.threw("CONSTRUCTOR_INVOCATION_PROBLEM", "EL1003E") || d.gave("unknown character set"))
 	}},
@@ -126,6 +129,9 @@ var explanations = []explanation{
 	{"4.3: remembers how it read the element before", func(d difference) bool {
 		return d.strict && d.has("[") && d.gave("EXCEPTION_DURING_PROPERTY_READ", "EL1021E")
 	}},
+	{"Orca: no argument is inserted where there is a space inside #name(", func(d difference) bool {
+		return d.kind == "document" && spacedCall.MatchString(d.input) && d.threw("EL1014E")
+	}},
 	{"Orca: the inserted argument shows in plain text and in the summary", func(d difference) bool {
 		return d.gave("#root.execution") || strings.Contains(string(d.Value), "#root.execution")
 	}},
@@ -148,7 +154,8 @@ func explain(d difference) string {
 var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
-	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(`)
+	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
+	spacedCall     = regexp.MustCompile(`#\s+\w+\s*\(|#\w+\s+\(`)
 	noOperand      = regexp.MustCompile(`\(\s*\)`)
 	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
 	dottedIndex    = regexp.MustCompile(`\.\s*\[`)

@@ -111,7 +111,7 @@ func loadExecutions(file string) (map[string]json.RawMessage, error) {
 }
 
 // batch is how many requests one process of the oracle answers.
-const batch = 4000
+const batch = 10_000
 
 // ask runs the oracle over all requests, given as lines of JSON.
 func ask(ctx context.Context, oracle string, lines [][]byte) ([]answer, error) {
