@@ -3,6 +3,7 @@ package spel
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -161,11 +162,14 @@ func timeField[T temporal](name string, f func(t time.Time) int) member {
 
 // plus makes plusX and minusX of a unit.
 func plus[T temporal](name string, unit chronoUnit) []member {
-	add := func(sign int64) callable {
-		return on(func(v T, args []any) (any, error) { return shifted(v, sign*args[0].(int64), unit) })
+	add := func(shift shift[T]) callable {
+		return on(func(v T, args []any) (any, error) { return shift(v, args[0].(int64), unit) })
 	}
-	return []member{{"plus" + name + "(long)", add(1)}, {"minus" + name + "(long)", add(-1)}}
+	return []member{{"plus" + name + "(long)", add(shifted[T])}, {"minus" + name + "(long)", add(shiftedBack[T])}}
 }
+
+// shift is shifted or shiftedBack.
+type shift[T temporal] func(v T, n int64, unit chronoUnit) (any, error)
 
 func shifted[T temporal](v T, n int64, unit chronoUnit) (any, error) {
 	t, err := unit.add(v.instantOf(), n)
@@ -173,6 +177,18 @@ func shifted[T temporal](v T, n int64, unit chronoUnit) (any, error) {
 		return nil, err
 	}
 	return wrap[T](t), nil
+}
+
+// shiftedBack goes two steps where -n is no long.
+func shiftedBack[T temporal](v T, n int64, unit chronoUnit) (any, error) {
+	if n != math.MinInt64 {
+		return shifted(v, -n, unit)
+	}
+	further, err := shifted(v, math.MaxInt64, unit)
+	if err != nil {
+		return nil, err
+	}
+	return shifted(further.(T), 1, unit)
 }
 
 // change makes withX of a number; set puts it into the numbers of a time.
@@ -207,7 +223,7 @@ func temporalMembers[T temporal](class string) []member {
 			return f(v.instantOf(), other.instantOf()), nil
 		})
 	}
-	shift := func(sign int64) callable {
+	by := func(shift shift[T]) callable {
 		return on(func(v T, args []any) (any, error) {
 			unit, ok := args[1].(chronoUnit)
 			if !ok {
@@ -216,14 +232,14 @@ func temporalMembers[T temporal](class string) []member {
 			if err := unit.supports(v); err != nil {
 				return nil, err
 			}
-			return shifted(v, sign*args[0].(int64), unit)
+			return shift(v, args[0].(int64), unit)
 		})
 	}
 	return []member{
 		{"isAfter(" + class + ")", test(time.Time.After)},
 		{"isBefore(" + class + ")", test(time.Time.Before)},
-		{"plus(long,TemporalUnit)", shift(1)},
-		{"minus(long,TemporalUnit)", shift(-1)},
+		{"plus(long,TemporalUnit)", by(shifted[T])},
+		{"minus(long,TemporalUnit)", by(shiftedBack[T])},
 		{"until(Temporal,TemporalUnit)", on(func(v T, args []any) (any, error) {
 			unit, ok := args[1].(chronoUnit)
 			if !ok {

@@ -332,7 +332,10 @@ func (d directive) real(v any) (string, error) {
 		return "", fmt.Errorf("%s is no real number", describe(v))
 	}
 	f := asFloat64(v)
-	if math.IsNaN(f) || math.IsInf(f, 0) {
+	if math.IsNaN(f) {
+		return d.pad("NaN"), nil
+	}
+	if math.IsInf(f, 0) {
 		zeros := d
 		zeros.flags = strings.NewReplacer("0", "", ",", "").Replace(d.flags)
 		return zeros.signed(strings.TrimPrefix(formatReal(f, 64), "-"), f < 0), nil

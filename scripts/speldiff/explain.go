@@ -85,6 +85,12 @@ var explanations = []explanation{
 	{"4.3: an array is one argument of a variable number", func(d difference) bool {
 		return d.has("format(", "join(", "formatted(") && d.threw("EXCEPTION_DURING_METHOD_INVOCATION", "EL1029E", "MissingFormatArgumentException", "IllegalFormatConversionException")
 	}},
+	{"4.3: splits the only text of a variable number of arguments at its commas", func(d difference) bool {
+		return d.has("format(", "join(", "formatted(", "deployedServerGroups(") && splitText.MatchString(d.input)
+	}},
+	{"4.3: no hyphen in a locale", func(d difference) bool {
+		return d.has("toUpperCase(", "toLowerCase(") && d.threw("EXCEPTION_DURING_METHOD_INVOCATION", "EL1029E") && d.gave("String")
+	}},
 	{"Java: overloads that are ambiguous after conversion are an error", func(d difference) bool {
 		return d.threw("PROBLEM_LOCATING_METHOD", "EL1031E")
 	}},
@@ -118,7 +124,7 @@ var explanations = []explanation{
 		return identity.Match(d.Value) || identity.MatchString(d.Type) || identity.MatchString(d.TextError) || identityHash.MatchString(d.input)
 	}},
 	{"the oracle: its JSON mapper knows neither Orca's objects nor java.time", func(d difference) bool {
-		return d.has("#toJson(") && (d.kind == "document" || d.has("java.time"))
+		return d.has("#toJson(") && (d.kind == "document" || d.has("java.time", "toInstant"))
 	}},
 	{"the oracle: its execution lacks context and other rare getters", func(d difference) bool {
 		return d.kind == "document" && lacking.MatchString(fmt.Sprint(d.Summary))
@@ -154,14 +160,15 @@ func explain(d difference) string {
 var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
-	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
+	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
+	splitText      = regexp.MustCompile(`csv|'[^']*,[^']*'|\(("|\\"|'){2}\)`)
 	spacedCall     = regexp.MustCompile(`#\s+\w+\s*\(|#\w+\s+\(`)
 	noOperand      = regexp.MustCompile(`\(\s*\)`)
 	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
 	dottedIndex    = regexp.MustCompile(`\.\s*\[`)
 	foreign        = regexp.MustCompile(`[^\x00-\x7f]`)
 	implementation = regexp.MustCompile(`^\w+(List|Map)\[\]`)
-	farPast        = regexp.MustCompile(`\d{14}|2147483647|Long|yyyy.*parse`)
+	farPast        = regexp.MustCompile(`\d{14}|Date *\( *\d{6,},|2147483647|Long|yyyy.*parse`)
 	lacking        = regexp.MustCompile(`on (class|type) SpelOracleOrca(Execution|Stage|Trigger)\b`)
 	// single are the ways to a Float.
 	single         = regexp.MustCompile(`(?i)\df\b|float`)
