@@ -74,18 +74,32 @@ func canConvert(v any, t *javaType) bool {
 	if ok, _ := t.accepts(v); ok || v == nil {
 		return true
 	}
-	if items, many := elements(v); many {
+	if _, many := elements(v); many {
 		if s, isSet := v.(*set); isSet && s.entries {
 			return t.elem != nil || t.name == "Collection" || t.name == "List"
 		}
 		a, isArray := v.(*array)
-		return !isArray || a.elem == "Object" || len(items) == 0 || t.elem != nil || canConvert(normal(items[0]), t)
+		return !isArray || a.elem == "Object" || t.elem != nil || canConvert(anyElement(a), t)
 	}
 	if t.convert == nil {
 		return false
 	}
 	_, err := t.convert(v, t)
 	return !errors.Is(err, errNoConversion)
+}
+
+// anyElement is an element of an array or, if there is none, one that it could
+// have; nil if that is not known.
+func anyElement(a *array) any {
+	if len(a.items) > 0 {
+		return normal(a.items[0])
+	}
+	for primitive, box := range boxes {
+		if a.elem == primitive || a.elem == box {
+			return zero(typeNamed(primitive))
+		}
+	}
+	return nil
 }
 
 // toText converts to String: elements joined by commas; a map has no text.
