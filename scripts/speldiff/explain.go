@@ -135,6 +135,12 @@ var explanations = []explanation{
 	{"4.3: remembers how it read the element before", func(d difference) bool {
 		return d.strict && d.has("[") && d.gave("EXCEPTION_DURING_PROPERTY_READ", "EL1021E")
 	}},
+	{"Orca: deployedServerGroups is rewritten inside texts, too", func(d difference) bool {
+		return d.kind == "document" && rewritten.MatchString(d.input)
+	}},
+	{"here: dates are not read from the number of a week", func(d difference) bool {
+		return weekDate.MatchString(d.input) && d.Type == "Date"
+	}},
 	{"Orca: no argument is inserted where there is a space inside #name(", func(d difference) bool {
 		return d.kind == "document" && spacedCall.MatchString(d.input) && d.threw("EL1014E")
 	}},
@@ -161,6 +167,8 @@ var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity       = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
 	identityHash   = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
+	rewritten      = regexp.MustCompile(`["'][^"']*deployedServerGroups[^"'(]*["'\\]`)
+	weekDate       = regexp.MustCompile(`SimpleDateFormat\('[^']*[wWF][^']*'\)\.parse`)
 	splitText      = regexp.MustCompile(`csv|'[^']*,[^']*'|\(("|\\"|'){2}\)`)
 	spacedCall     = regexp.MustCompile(`#\s+\w+\s*\(|#\w+\s+\(`)
 	noOperand      = regexp.MustCompile(`\(\s*\)`)
