@@ -152,7 +152,12 @@ var dateFormatMembers = []member{
 	})},
 	{"new()", static(func([]any) (any, error) { return newDateFormat("M/d/yy, h:mm a") })},
 	{"new(String)", static(func(args []any) (any, error) { return newDateFormat(args[0]) })},
-	{"new(String,Locale)", static(func(args []any) (any, error) { return newDateFormat(args[0]) })},
+	{"new(String,Locale)", static(func(args []any) (any, error) {
+		if args[1] == nil {
+			return nil, errors.New("the locale is null")
+		}
+		return newDateFormat(args[0])
+	})},
 }
 
 // formatDate writes a date, or a number of milliseconds.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -299,13 +300,16 @@ func parseTime[T temporal](layouts ...string) []member {
 			return nil, err
 		}
 		for _, layout := range layouts {
-			if t, err := time.Parse(layout, strings.ToUpper(s)); err == nil && !strings.Contains(s, ",") {
+			if t, err := time.Parse(layout, strings.ToUpper(s)); err == nil && !strings.Contains(s, ",") && !shortHour.MatchString(s) {
 				return wrap[T](t.UTC()), nil
 			}
 		}
 		return nil, fmt.Errorf("%s does not look like %s", quote(s), layouts[0])
 	})}}
 }
+
+// shortHour is an hour of one digit, which Go reads and Java does not.
+var shortHour = regexp.MustCompile(`[Tt]\d:`)
 
 // fromTemporal is from(TemporalAccessor): every class takes its own, LocalDate
 // also a LocalDateTime.

@@ -94,6 +94,9 @@ func anyElement(a *array) any {
 	if len(a.items) > 0 {
 		return normal(a.items[0])
 	}
+	if inner, ok := strings.CutSuffix(a.elem, "[]"); ok {
+		return &array{elem: inner}
+	}
 	for primitive, box := range boxes {
 		if a.elem == primitive || a.elem == box {
 			return zero(typeNamed(primitive))

@@ -259,6 +259,9 @@ func (p *parser) bean() (node, *Error) {
 	if name.kind != tokString && !name.isName() {
 		return nil, syntaxError(t.pos, codeInvalidBeanReference, "%s must be followed by a name", t.describe())
 	}
+	if name.word {
+		return nil, syntaxError(name.pos, codeNotExpectedToken, "expected the name of a bean, but found %s", name.describe())
+	}
 	p.next++
 	return &beanNode{at(t.pos), name.text}, nil
 }
