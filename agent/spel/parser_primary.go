@@ -427,7 +427,6 @@ func arrayItems(init node) *listNode {
 // qualifiedName reads a type's name with its dots.
 func (p *parser) qualifiedName() (string, *Error) {
 	var parts []string
-	start := p.next
 	for isQualified(p.peek()) {
 		if t := p.take(); t.kind != tokDot {
 			parts = append(parts, t.text)
@@ -437,7 +436,7 @@ func (p *parser) qualifiedName() (string, *Error) {
 		return strings.Join(parts, "."), nil
 	}
 	t := p.peek()
-	if t.kind == tokEnd && p.next == start {
+	if t.kind == tokEnd {
 		return "", syntaxError(t.pos, codeOutOfData, "the name of a type is missing")
 	}
 	return "", syntaxError(t.pos, codeNotExpectedToken, "expected the name of a type, but found %s", t.describe())

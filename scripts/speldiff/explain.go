@@ -48,7 +48,7 @@ type explanation struct {
 // in the input and in both answers.
 var explanations = []explanation{
 	{"4.3: characters outside ASCII and those of no token", func(d difference) bool {
-		return d.threw("IllegalStateException") && (d.gave("UNSUPPORTED_CHARACTER") || foreign.MatchString(d.input))
+		return (d.threw("IllegalStateException") || strings.Contains(fmt.Sprint(d.Summary), "Cannot handle (")) && (d.gave("UNSUPPORTED_CHARACTER") || foreign.MatchString(d.input))
 	}},
 	{"4.3: no index behind a dot (a.[0], a?.[0])", func(d difference) bool {
 		return dottedIndex.MatchString(d.input) && d.threw("UNEXPECTED_DATA_AFTER_DOT", "EL1049E")
@@ -138,6 +138,12 @@ var explanations = []explanation{
 	{"Java: a hash or length of JDK 17's text of a real", func(d difference) bool {
 		return realHash.MatchString(d.input) && d.Type == "Integer" && d.gave("Integer")
 	}},
+	{"the oracle: which of the codes refuses ++ and --", func(d difference) bool {
+		return d.has("++", "--") && d.threw("NOT_ASSIGNABLE", "EL1068E") && d.gave("OPERAND_NOT_", "EL1066E", "EL1067E")
+	}},
+	{"here: an empty array of a rare class converts to anything", func(d difference) bool {
+		return rareArray.MatchString(d.input) && d.threw("METHOD_NOT_FOUND", "EL1004E")
+	}},
 	{"Orca: deployedServerGroups is rewritten inside texts, too", func(d difference) bool {
 		return d.kind == "document" && rewritten.MatchString(d.input)
 	}},
@@ -169,15 +175,16 @@ func explain(d difference) string {
 var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity     = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
-	identityHash = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|\+ *execution\b|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
+	identityHash = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|\+ *execution\b|#root.*hashCode\(|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
 	rewritten    = regexp.MustCompile(`["'][^"']*deployedServerGroups[^"'(]*["'\\]`)
 	weekDate     = regexp.MustCompile(`SimpleDateFormat\('[^']*[wWF][^']*'\)\.parse`)
-	splitText    = regexp.MustCompile(`csv|'[^']*,[^']*'|\(("|\\"|'){2}\)`)
+	splitText    = regexp.MustCompile(`csv|toLocaleString|'[^']*,[^']*'|\(("|\\"|'){2}\)`)
 	digits       = regexp.MustCompile(`\d+`)
 	// computed are texts with Floats and transcendental functions that stand beside other texts.
 	computed = regexp.MustCompile(`\}.*(#toFloat|\)\.(sin|cos|tan|asin|acos|atan|atan2|sinh|cosh|tanh|exp|expm1|log|log10|log1p|pow|cbrt|hypot)\()`)
 	// realHash is the hash or length of a real's text.
 	realHash       = regexp.MustCompile(`(floatValue|toFloat|doubleValue|Double|Float).*\.(hashCode|length)\(`)
+	rareArray      = regexp.MustCompile(`new [\w.]*[A-Z]\w*\[`)
 	spacedCall     = regexp.MustCompile(`#\s+\w+\s*\(|#\w+\s+\(`)
 	noOperand      = regexp.MustCompile(`\(\s*\)`)
 	functionName   = regexp.MustCompile(`#(to|from|read|alpha|doNot|fetch|stage|current|judg|deployed|manifest|trigger|resolved|pipeline|cf)\w*([^\w(]|$)`)
@@ -193,8 +200,8 @@ var (
 	real = regexp.MustCompile(`-?\d+\.\d+(E-?\d+)?`)
 )
 
-// mutators are the calls that change a list, a map or a date in Java.
-var mutators = []string{".add(", ".addAll(", ".remove(", ".removeAll(", ".retainAll(", ".clear(", ".put(", ".putAll(", ".setTime(", ".setSeed("}
+// mutators are the calls that change a list, a map or a date in Java, or take a function that could.
+var mutators = []string{".add(", ".addAll(", ".remove(", ".removeAll(", ".retainAll(", ".clear(", ".put(", ".putAll(", ".setTime(", ".setSeed(", ".forEach(", ".removeIf("}
 
 // plain is decoded JSON.
 func plain(text json.RawMessage) any {
