@@ -116,7 +116,7 @@ var explanations = []explanation{
 		return d.has(mutators...) && d.gave("METHOD_NOT_FOUND", "EL1004E") || d.gave("Map has no method replace(")
 	}},
 	{"here: java.util.Date has the Gregorian calendar before 1582 too", func(d difference) bool {
-		return d.has("util.Date", "SimpleDateFormat") && farPast.MatchString(d.input)
+		return d.has("util.Date", "SimpleDateFormat") && (farPast.MatchString(d.input) || d.gave(" UTC -"))
 	}},
 	{"here: half of a surrogate pair is U+FFFD", func(d difference) bool { return strings.Contains(fmt.Sprint(plain(d.Value)), "\ufffd") }},
 	{"the oracle: #doNotEval's mark has no text and no type of its own", func(d difference) bool { return d.has("#doNotEval") }},
@@ -148,7 +148,7 @@ var explanations = []explanation{
 		return d.kind == "document" && rewritten.MatchString(d.input)
 	}},
 	{"here: dates are not read from the number of a week", func(d difference) bool {
-		return weekDate.MatchString(d.input) && d.Type == "Date"
+		return weekDate.MatchString(d.input) && !d.failed()
 	}},
 	{"Orca: no argument is inserted where there is a space inside #name(", func(d difference) bool {
 		return d.kind == "document" && spacedCall.MatchString(d.input) && d.threw("EL1014E")
