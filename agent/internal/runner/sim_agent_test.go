@@ -88,6 +88,12 @@ type door struct {
 	mu    sync.Mutex
 	lives int
 	dead  bool
+	// calls counts the calls of the store. With the one numbered stalls the agent's process stands still for a while: all its
+	// calls wait until awake.
+	calls, stalls int
+	awake         time.Time
+	// gone is closed when the agent is to end.
+	gone chan struct{}
 }
 
 // ending is when an agent dies: before its last call of the store, during it, so that it is undone, or after it.
@@ -114,7 +120,32 @@ func (d *door) revive() {
 
 func (d *door) Due() <-chan struct{} { return d.due }
 
+// wait counts a call, and waits while the process stands still.
+func (d *door) wait() {
+	d.mu.Lock()
+	d.calls++
+	if d.calls == d.stalls {
+		d.awake = time.Now().Add(2 * deadAfterOfTwo)
+		d.universe.stalled()
+	}
+	still := time.NewTimer(time.Until(d.awake))
+	d.mu.Unlock()
+	select {
+	case <-still.C:
+	case <-d.gone:
+	}
+}
+
+// stalled notes that the process of an agent stands still, until after it counts as dead.
+func (u *universe) stalled() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.stalls++
+	u.missed += 3 * deadAfterOfTwo
+}
+
 func (d *door) View(ctx context.Context, read func(store.Reader) error) error {
+	d.wait()
 	if d.last() || d.isDead() {
 		return d.die()
 	}
@@ -152,6 +183,7 @@ func (d *door) die() error {
 }
 
 func (d *door) Update(ctx context.Context, change func(store.Tx) error) error {
+	d.wait()
 	last := d.last()
 	if d.isDead() || last && d.end == before {
 		return d.die()

@@ -33,9 +33,9 @@ var (
 )
 
 // TestWorlds plays random worlds on a virtual clock: pipelines that run each other and wait for each other, users, agents
-// that die at any call of the store, wake-ups that get lost, what users ask for coming twice. Whatever happens, every
-// execution is accounted for at any time, its end is published once, and in the end all is as a naive model says that knows
-// of none of it. `make sim` plays for longer.
+// that die at any call of the store or stand still for longer than they may, wake-ups that get lost, what users ask for
+// coming twice. Whatever happens, every execution is accounted for at any time, its end is published once, and in the end
+// all is as a naive model says that knows of none of it. `make sim` plays for longer.
 func TestWorlds(t *testing.T) {
 	if *simSeed != 0 {
 		playWorld(t, *simSeed, new(tally))
@@ -63,8 +63,8 @@ func TestWorlds(t *testing.T) {
 		}
 	}
 	worlds, compared := seen.worlds.Load(), seen.compared.Load()
-	t.Logf("%d worlds, %d of them compared with the model; %d executions, %d agents died, %d wake-ups were lost",
-		worlds, compared, seen.executions.Load(), seen.deaths.Load(), seen.lost.Load())
+	t.Logf("%d worlds, %d of them compared with the model; %d executions, %d agents died, %d stood still, %d wake-ups were lost",
+		worlds, compared, seen.executions.Load(), seen.deaths.Load(), seen.stalls.Load(), seen.lost.Load())
 	if worlds < fixed {
 		return // too few on this machine for what follows to be sure
 	}
@@ -77,7 +77,7 @@ func TestWorlds(t *testing.T) {
 }
 
 // tally counts what has happened in worlds.
-type tally struct{ worlds, compared, executions, deaths, lost atomic.Int64 }
+type tally struct{ worlds, compared, executions, deaths, stalls, lost atomic.Int64 }
 
 func playWorld(t *testing.T, seed uint64, seen *tally) {
 	synctest.Test(t, func(t *testing.T) {
@@ -89,6 +89,7 @@ func playWorld(t *testing.T, seed uint64, seen *tally) {
 		seen.executions.Add(int64(len(u.executions())))
 		seen.deaths.Add(int64(u.killed))
 		seen.lost.Add(int64(u.lost))
+		seen.stalls.Add(int64(u.stalls))
 	})
 }
 
@@ -125,6 +126,8 @@ type universe struct {
 	// signals counts the wake-ups, lost those of them that did not get through to the agents: one in so many (losing), and so many
 	// in all (lose).
 	signals, lost, losing, lose int
+	// stalls counts how often the process of an agent stood still.
+	stalls int
 	// deaf is since when no agent knows of work, missed for how long that was in all, and how long work lay with the dead.
 	deaf   time.Time
 	missed time.Duration
@@ -199,9 +202,12 @@ func (u *universe) play() (compared bool) {
 
 // live begins the life of an agent in a place.
 func (u *universe) live(at int) {
-	d := &door{Store: u.disk, universe: u, due: make(chan struct{}, 1), lives: 1 << 30, end: ending(u.random.IntN(3))}
+	d := &door{Store: u.disk, universe: u, due: make(chan struct{}, 1), gone: make(chan struct{}), stop: func() {}, lives: 1 << 30, end: ending(u.random.IntN(3))}
 	if u.killed < u.most {
 		d.lives = 1 + u.random.IntN(40)
+	}
+	if len(u.doors) > 1 && u.random.IntN(3) == 0 {
+		d.stalls = 1 + u.random.IntN(60)
 	}
 	u.mu.Lock()
 	u.doors[at] = d
@@ -235,7 +241,8 @@ func (u *universe) live(at int) {
 			u.t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		d.agent, d.stop, d.incarnation = r, cancel, options.Incarnation.ID
+		d.agent, d.incarnation = r, options.Incarnation.ID
+		d.stop = func() { close(d.gone); cancel() }
 		u.retired.Go(func() {
 			if err := r.Run(ctx); err != nil {
 				u.t.Errorf("run: %v", err)
@@ -411,8 +418,19 @@ func (u *universe) pipeline(id string) spinnaker.Pipeline {
 func (u *universe) tell(tx store.Tx, ex *spinnaker.Execution, what string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.telling[tx] = append(u.telling[tx], fmt.Sprintf("%s of %s at %d", what, ex.ID, ex.EndTime))
+	u.telling[tx] = append(u.telling[tx], what+" "+endOf(ex))
 	return nil
+}
+
+// endOf names an end of an execution: when it was, and after which restarts. After one that had to wait, both may be at once.
+func endOf(ex *spinnaker.Execution) string {
+	var restarts []string
+	for _, s := range ex.Stages {
+		if details, ok := s.Context["restartDetails"].(map[string]any); ok {
+			restarts = append(restarts, fmt.Sprintf("%s at %v", s.RefID, details["restartTime"]))
+		}
+	}
+	return fmt.Sprintf("of %s at %d, restarted %q", ex.ID, ex.EndTime, restarts)
 }
 
 // told notes that an update has ended, which was committed or undone.
@@ -430,7 +448,7 @@ func (u *universe) told(tx store.Tx, committed bool) {
 // audit checks that the end of everything was published, and nothing twice.
 func (u *universe) audit() {
 	for _, ex := range u.executions() {
-		end := fmt.Sprintf("of %s at %d", ex.ID, ex.EndTime)
+		end := endOf(ex)
 		if u.published["end "+end] == 0 || ex.Status != spinnaker.Canceled && u.published["notification "+end] == 0 {
 			u.t.Errorf("seed %d: the end %s (%s) was not published, or nobody was notified of it", u.seed, end, ex.Status)
 		}
