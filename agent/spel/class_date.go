@@ -119,7 +119,7 @@ type simpleDateFormat struct{ *javalib.DateFormat }
 
 func (f simpleDateFormat) javaClass() string { return "SimpleDateFormat" }
 func (f simpleDateFormat) text() string {
-	return "java.text.SimpleDateFormat@" + fmt.Sprintf("%x", hashString(f.Pattern()))
+	return "java.text.SimpleDateFormat@" + fmt.Sprintf("%x", uint32(hashString(f.Pattern())))
 }
 
 func newDateFormat(pattern any) (any, error) {

@@ -88,6 +88,10 @@ var explanations = []explanation{
 	{"4.3: splits the only text of a variable number of arguments at its commas", func(d difference) bool {
 		return d.has("format(", "join(", "formatted(", "deployedServerGroups(") && splitText.MatchString(d.input)
 	}},
+	{"4.3: orders a text and a status neither way", func(d difference) bool {
+		return strings.Contains(fmt.Sprint(d.Summary), "ExecutionStatus cannot be cast to class java.lang.String") ||
+			strings.Contains(fmt.Sprint(d.Summary), "java.lang.String cannot be cast to class SpelOracleOrcaExecutionStatus")
+	}},
 	{"4.3: no hyphen in a locale", func(d difference) bool {
 		return d.has("toUpperCase(", "toLowerCase(") && d.threw("EXCEPTION_DURING_METHOD_INVOCATION", "EL1029E") && d.gave("String")
 	}},
@@ -177,7 +181,7 @@ var (
 	identity     = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
 	identityHash = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|\+ *execution\b|#root.*hashCode\(|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
 	rewritten    = regexp.MustCompile(`["'][^"']*deployedServerGroups[^"'(]*["'\\]`)
-	weekDate     = regexp.MustCompile(`SimpleDateFormat\('[^']*[wWF][^']*'\)\.parse`)
+	weekDate     = regexp.MustCompile(`SimpleDateFormat\('[^']*[wWFY][^']*'\)\.parse`)
 	splitText    = regexp.MustCompile(`csv|toLocaleString|'[^']*,[^']*'|\(("|\\"|'){2}\)`)
 	digits       = regexp.MustCompile(`\d+`)
 	// computed are texts with Floats and transcendental functions that stand beside other texts.
