@@ -189,7 +189,7 @@ func (a *agent) buildRunner(ctx context.Context, incarnation store.Incarnation) 
 		Decisions: spel.New(spel.Config{}), Expressions: a.spel, NewID: newID, Log: a.log,
 		Finished: a.traces.Finished,
 		Ended:    func(tx store.Tx, ex *spinnaker.Execution) error { return a.inbox.Ended(tx, ex) }, Due: func() { a.inbox.Due() },
-		Incarnation: incarnation, Exclusive: !a.config.Store.Postgres.Enabled(), Renew: lease / 3, DeadAfter: lease,
+		Incarnation: incarnation, Exclusive: !a.config.Store.Postgres.Enabled(), Renew: lease / 6, DeadAfter: lease,
 		MaxSteps: a.config.Runner.Parallel})
 	return err
 }

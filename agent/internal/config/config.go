@@ -297,7 +297,7 @@ func Default() Config {
 		Server: Server{Listen: "127.0.0.1:8084", MaxBody: 10 << 20},
 		Store:  Store{Path: "gennaker.db", Postgres: Postgres{Connections: 20}, Retention: Retention{MinPerPipeline: 5}},
 		Log:    Log{Level: "info"},
-		Runner: Runner{Parallel: 32, Lease: Duration(15 * time.Second)},
+		Runner: Runner{Parallel: 32, Lease: Duration(12 * time.Second)},
 		Tasks:  Tasks{ExecutionWindow{Timezone: "America/Los_Angeles"}},
 		Scheduler: Scheduler{Cron: Cron{Timezone: "America/Los_Angeles"},
 			CompensationJob: CompensationJob{Window: Duration(10 * time.Minute)}},

@@ -12,7 +12,7 @@ import (
 )
 
 // Retry is the longest time between two attempts at a lease that another process holds.
-const Retry = 2 * time.Second
+const Retry = 1500 * time.Millisecond
 
 // releaseTime bounds giving a lease back.
 const releaseTime = 5 * time.Second

@@ -50,13 +50,13 @@ func (r *Runner) renew(tx store.Tx) error {
 // keepAlive renews this incarnation until ctx ends.
 func (r *Runner) keepAlive(ctx context.Context) {
 	defer r.stopLapse()
-	r.often(ctx, "tell the store that this agent is alive", r.sayAlive)
+	r.often(ctx, r.Renew, "tell the store that this agent is alive", r.sayAlive)
 }
 
 // takeOver frees what dead incarnations had claimed, and what this one has claimed and nobody works on, until ctx ends. It
 // does not hold up the renewing.
 func (r *Runner) takeOver(ctx context.Context) {
-	r.often(ctx, "take over from dead agents", func(ctx context.Context) error {
+	r.often(ctx, r.Renew/2, "take over from dead agents", func(ctx context.Context) error {
 		if err := r.bury(ctx); err != nil {
 			return err
 		}
@@ -64,9 +64,9 @@ func (r *Runner) takeOver(ctx context.Context) {
 	})
 }
 
-// often does something as often as this incarnation is to be renewed, and takes no longer for it, until ctx ends.
-func (r *Runner) often(ctx context.Context, what string, do func(context.Context) error) {
-	ticker := time.NewTicker(r.Renew)
+// often does something, each time bounded, until ctx ends.
+func (r *Runner) often(ctx context.Context, every time.Duration, what string, do func(context.Context) error) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -74,7 +74,7 @@ func (r *Runner) often(ctx context.Context, what string, do func(context.Context
 			return
 		case <-ticker.C:
 		}
-		limited, cancel := context.WithTimeout(ctx, r.Renew)
+		limited, cancel := context.WithTimeout(ctx, r.DeadAfter/3)
 		if err := do(limited); err != nil && ctx.Err() == nil {
 			r.Log.Error(what, "error", err)
 		}
@@ -97,6 +97,9 @@ func (r *Runner) sayAlive(ctx context.Context) error {
 }
 
 func (r *Runner) bury(ctx context.Context) error {
+	if r.Exclusive {
+		return nil // there is nobody else
+	}
 	var buried []string
 	err := r.Store.Update(ctx, func(tx store.Tx) (err error) {
 		buried, err = tx.Bury(tx.Now().Add(-r.DeadAfter))

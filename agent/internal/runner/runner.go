@@ -71,7 +71,8 @@ type Options struct {
 	MaxWaiting int
 	// Poll is how often work is looked for without a signal.
 	Poll time.Duration
-	// Renew is how often the incarnation says that it is alive, DeadAfter how long it counts as such.
+	// Renew is how often the incarnation says that it is alive, DeadAfter how long it counts as such. Dead ones are looked for
+	// twice as often.
 	Renew, DeadAfter time.Duration
 	// Drain is how long running steps have to end when the runner stops.
 	Drain time.Duration
@@ -84,8 +85,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.MaxTurns, 32)
 	setDefault(&o.MaxWaiting, 50)
 	setDefault(&o.Poll, 2*time.Second)
-	setDefault(&o.Renew, 5*time.Second)
-	setDefault(&o.DeadAfter, 15*time.Second)
+	setDefault(&o.Renew, 2*time.Second)
+	setDefault(&o.DeadAfter, 12*time.Second)
 	setDefault(&o.Drain, 12*time.Second)
 	setDefault(&o.Grace, 20*time.Second)
 }
