@@ -23,7 +23,7 @@ type recorder struct {
 	records []record
 }
 
-func newRecorder(t *testing.T) *recorder {
+func newRecorder(t testing.TB) *recorder {
 	r := &recorder{}
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)

@@ -89,6 +89,22 @@ func throughputOnPostgres(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// takeOver measures how long the work of an agent that was killed stands still, with the lease that agents have by default.
+func takeOver(ctx context.Context) ([]row, error) {
+	const limit = 15 * time.Second
+	results, err := goBench(ctx, "./agent/e2e/replicas", "^BenchmarkTakeOver$", "10x")
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, r := range results {
+		const name = "an agent is killed, another one goes on with its step, "
+		rows = append(rows, heldAgainst(name+"mean of 10", millis(1000*r.metrics["s/takeover"]), "", limit),
+			heldAgainst(name+"longest", millis(1000*r.metrics["s/longest"]), "", limit))
+	}
+	return rows, nil
+}
+
 func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
 // parts are the benchmarks of single packages, in short.

@@ -32,6 +32,7 @@ func measures() []measure {
 		{"throughput", throughput},
 		{"postgres", throughputOnPostgres},
 		{"syncs", syncs},
+		{"takeover", takeOver},
 		{"waiting", waitingExecutions},
 		{"stored", manyExecutions},
 		{"bake", bakeAgainstHelm},
