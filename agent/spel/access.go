@@ -33,6 +33,9 @@ func (n *propertyNode) eval(s *state, target any) (any, error) {
 	if !ok {
 		return nil, noProperty(n.position(), target, n.name)
 	}
+	if _, known := err.(*Error); err != nil && !known {
+		return nil, failure(n.position(), codeExceptionDuringPropertyRead, "%s: %v", n.name, err)
+	}
 	return v, err
 }
 
