@@ -142,7 +142,10 @@ var explanations = []explanation{
 	{"Java: a hash or length of JDK 17's text of a real", func(d difference) bool {
 		return realHash.MatchString(d.input) && d.Type == "Integer" && d.gave("Integer")
 	}},
-	{"the oracle: which of the codes refuses ++ and --", func(d difference) bool {
+	{"the oracle: which of the codes refuses =, ++ and --", func(d difference) bool {
+		if d.threw("SETVALUE_NOT_SUPPORTED") && d.gave("NOT_ASSIGNABLE") {
+			return true
+		}
 		return d.has("++", "--") && d.threw("NOT_ASSIGNABLE", "EL1068E") && d.gave("OPERAND_NOT_", "EL1066E", "EL1067E")
 	}},
 	{"here: an empty array of a rare class converts to anything", func(d difference) bool {
@@ -179,7 +182,7 @@ func explain(d difference) string {
 var (
 	// identity is how Java shows arrays and objects without a text form.
 	identity     = regexp.MustCompile(`@[0-9a-f]{5,8}\b|Oracle\$|SpelOracleOrca[A-Z][a-z]+[0-9a-f]{5,8}`)
-	identityHash = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|\+ *execution\b|#root.*hashCode\(|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
+	identityHash = regexp.MustCompile(`(split|getBytes|toCharArray|new \w+\[|values\(\)).*(toString|hashCode)\(\)|valueOf\(.*(split|new |getBytes|toCharArray)|(?i)(DayOfWeek|ChronoUnit|status).*hashCode\(\)|Random\(|\+ *#?\w*[sS]tage\w*\(|\+ *(execution\b|#root)|#root.*hashCode\(|toBase64\(.*(#root|#this|execution)|\b(execution|stages|#\s*\w*[sS]tage\w*\().*(toString\(\)|hashCode)`)
 	rewritten    = regexp.MustCompile(`["'][^"']*deployedServerGroups[^"'(]*["'\\]`)
 	weekDate     = regexp.MustCompile(`SimpleDateFormat\('[^']*[wWFY][^']*'\)\.parse`)
 	splitText    = regexp.MustCompile(`csv|toLocaleString|'[^']*,[^']*'|\(("|\\"|'){2}\)`)
