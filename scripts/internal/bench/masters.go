@@ -30,9 +30,11 @@ const (
 	// fleetMemory, in MiB, and fleetCPU, of one core, are the promises about the agent.
 	fleetMemory = 150
 	fleetCPU    = 0.5
-	// igorPerBuild are Igor's requests for a finished build whose job was quiet, beside the list: the job's builds, the build,
-	// its changes, and for the property file the build and the file.
+	// igorPerBuild are Igor's requests for a finished build whose job was quiet, beside the list: the job's builds, and, when a
+	// trigger names the job, the build, its changes, and for the property file the build and the file.
 	igorPerBuild = 5
+	// fewJobs are the jobs of a master that triggers name in the part in which they name few.
+	fewJobs = 20
 	// page is how many executions are read at once.
 	page = 500
 )
@@ -80,17 +82,21 @@ type part struct {
 }
 
 func (f *fleetRig) take(ctx context.Context) ([]row, error) {
-	if err := f.savePipelines(ctx); err != nil {
-		return nil, err
+	rows, err := f.fewNamed(ctx)
+	if err != nil {
+		return rows, err
+	}
+	if err := f.savePipelines(ctx, fewJobs, fleetJobs); err != nil {
+		return rows, err
 	}
 	if err := f.lookedAtAll(ctx); err != nil {
-		return nil, err
+		return rows, err
 	}
 	quiet, err := f.during(func() error { return pause(ctx, fleetSeconds*time.Second) })
 	if err != nil {
-		return nil, err
+		return rows, err
 	}
-	rows := append(quiet.rows("nothing happens"), f.quietRows(quiet)...)
+	rows = append(append(rows, quiet.rows("nothing happens")...), f.quietRows(quiet)...)
 
 	o := order{Do: "finish", Seconds: fleetSeconds, PerSecond: fleetRate}
 	busy, more, err := f.finishing(ctx, fmt.Sprintf("%d builds/s", fleetRate), o)
@@ -119,6 +125,41 @@ func (f *fleetRig) take(ctx context.Context) ([]row, error) {
 	return append(rows, more...), err
 }
 
+// fewNamed measures what builds cost of which most are of jobs that no trigger names: Igor asks for the builds of each.
+func (f *fleetRig) fewNamed(ctx context.Context) ([]row, error) {
+	if err := f.savePipelines(ctx, 0, fewJobs); err != nil {
+		return nil, err
+	}
+	if err := f.lookedAtAll(ctx); err != nil {
+		return nil, err
+	}
+	var finished report
+	p, err := f.during(func() (err error) {
+		finished, err = f.masters.do(order{Do: "finish", Seconds: fleetSeconds, PerSecond: fleetRate})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	igor := 0
+	var named []end
+	for _, e := range finished.Ends {
+		igor++
+		if e.Job < fewJobs {
+			named = append(named, e)
+			igor += igorPerBuild - 1
+		}
+	}
+	if _, err := f.latencies(ctx, named); err != nil {
+		return nil, err
+	}
+	builds := float64(len(finished.Ends))
+	return []row{{
+		measure: fmt.Sprintf("%d builds/s, triggers on %d jobs of %d: requests per build, beside the lists", fleetRate, fewJobs, fleetJobs),
+		here:    fmt.Sprintf("%.2f", perBuild(p)), against: fmt.Sprintf("%.2f (Igor)", float64(igor)/builds), ratio: perBuild(p) * builds / float64(igor),
+	}}, nil
+}
+
 func perBuild(p part) float64 {
 	lists := fleetMasters * fleetSeconds / fleetInterval.Seconds()
 	return (float64(p.Requests) - lists) / (fleetSeconds * fleetRate)
@@ -142,11 +183,11 @@ func (f *fleetRig) finishing(ctx context.Context, name string, o order) (part, [
 	return p, rows, err
 }
 
-// savePipelines saves a trigger on each job of each master.
-func (f *fleetRig) savePipelines(ctx context.Context) error {
+// savePipelines saves a trigger on each job of each master from one to before another.
+func (f *fleetRig) savePipelines(ctx context.Context, from, to int) error {
 	for m := range fleetMasters {
 		var pipelines []object
-		for first := 0; first < fleetJobs; first += triggersEach {
+		for first := from; first < to; first += triggersEach {
 			var triggers []object
 			for j := range triggersEach {
 				triggers = append(triggers, object{"type": "jenkins", "enabled": true, "master": masterName(m),
