@@ -83,9 +83,9 @@ type EventQuery struct {
 // Page is a part of a list: Limit from the one after Offset.
 type Page struct{ Offset, Limit int }
 
-// Feed is how a registry or chart repository that is looked at for events fares.
+// Feed is how a registry, chart repository or Jenkins master that is looked at for events fares.
 type Feed struct {
-	// Kind is docker, ecr or helm, Account the account's name.
+	// Kind is docker, ecr, helm or jenkins, Account the name of the account or master.
 	Kind            string `json:"kind"`
 	Account         string `json:"account"`
 	IntervalSeconds int64  `json:"intervalSeconds"`
@@ -96,7 +96,7 @@ type Feed struct {
 	NextLook    spinnaker.Millis `json:"nextLook"`
 	// Error is why the last cycle could not look.
 	Error string `json:"error,omitempty"`
-	// Items are how many repositories or charts are looked at, Failing how many of them have a problem; Problems names some.
+	// Items are how many repositories, charts or jobs are looked at, Failing how many of them have a problem; Problems names some.
 	Items    int           `json:"items"`
 	Failing  int           `json:"failing"`
 	Problems []FeedProblem `json:"problems"`
@@ -105,7 +105,7 @@ type Feed struct {
 	Host   string `json:"host,omitempty"`
 }
 
-// FeedProblem is what is wrong with one repository or chart.
+// FeedProblem is what is wrong with one repository, chart or job.
 type FeedProblem struct {
 	Item  string `json:"item"`
 	Error string `json:"error"`
