@@ -76,11 +76,7 @@ func (e executions) Executions(ctx context.Context, q gate.Query) (found []*spin
 }
 
 func (e executions) Start(ctx context.Context, caller gate.Caller, p spinnaker.Pipeline, t spinnaker.Trigger) (string, error) {
-	id, err := e.inbox.Manual(ctx, inbox.ManualStart{Pipeline: p, Trigger: t, User: caller.User, Origin: caller.Origin})
-	if err != nil {
-		return id, err
-	}
-	return id, e.audited(ctx, caller.User, "startPipeline", p.Application+"/"+p.Name, id)
+	return e.inbox.Manual(ctx, inbox.ManualStart{Pipeline: p, Trigger: t, User: caller.User, Origin: caller.Origin})
 }
 
 const (

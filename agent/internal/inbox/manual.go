@@ -26,7 +26,7 @@ type ManualStart struct {
 	Origin string
 }
 
-// Manual starts a pipeline by hand. The execution is stored when Manual returns. A start that fails after the execution
+// Manual starts a pipeline by hand. The execution and an audit row are stored when Manual returns. A start that fails after the execution
 // was stored returns its id and the error. The correlationId of an execution that is there returns that one.
 //
 // Source: spinnaker/spinnaker gate/gate-web services/PipelineService.groovy, echo/echo-pipelinetriggers
@@ -62,7 +62,11 @@ func (i *Inbox) Manual(ctx context.Context, m ManualStart) (executionID string, 
 		if executionID, failure, err = i.Starter.Start(tx, start); err != nil {
 			return err
 		}
-		return i.recordManual(tx, p, given, executionID, failure)
+		if err := i.recordManual(tx, p, given, executionID, failure); err != nil {
+			return err
+		}
+		return tx.AddAudit(store.AuditRow{At: tx.Now(), User: m.User, Action: "startPipeline", Target: p.Application + "/" + p.Name,
+			Detail: executionID})
 	})
 	if err != nil {
 		return "", fmt.Errorf("start pipeline %q of application %q: %w", p.Name, p.Application, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// A start by hand is an event with a verdict, like all others.
+// A start by hand is an event with a verdict, like all others, and leaves an audit row.
 func TestManual(t *testing.T) {
 	f := open(t)
 	p := f.save("p", "")
@@ -31,6 +31,14 @@ func TestManual(t *testing.T) {
 	}
 	if v := explained.Verdicts[0]; v.Outcome != store.Fired || v.ExecutionID != id || v.Reason != "started by ann" {
 		t.Errorf("verdict %+v", v)
+	}
+	var audit []store.AuditRow
+	err = f.Store.View(t.Context(), func(r store.Reader) (err error) {
+		audit, err = r.Audit(1)
+		return err
+	})
+	if err != nil || len(audit) != 1 || audit[0].User != "ann" || audit[0].Action != "startPipeline" || audit[0].Target != "shop/p" || audit[0].Detail != id {
+		t.Errorf("audit %+v, %v", audit, err)
 	}
 }
 
