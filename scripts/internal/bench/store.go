@@ -65,7 +65,8 @@ func throughput(ctx context.Context) ([]row, error) {
 			numbers(name+"one after the other: commits for each", oneByOne.commits, "", commitLimit, " at most"),
 			numbers(name+several+": commits for each", manyAtOnce.commits, "", commitLimit, " at most"),
 			numbers(name+"one after the other", oneByOne.perSecond, "/s", raw/oneByOne.commits,
-				fmt.Sprintf(" by %.0f raw commits/s of %.0f bytes (promised: above 0.600)", raw, size)),
+				fmt.Sprintf(" by %.0f raw commits/s of %.0f bytes", raw, size)),
+			numbers(name+several, manyAtOnce.perSecond, "/s", raw/oneByOne.commits, " by as many raw commits (promised: above 0.600)"),
 			numbers(name+several, manyAtOnce.perSecond, "/s", rateFloor, " at least"),
 			heldAgainst(name+several+": the agent's processor time for each", manyAtOnce.cpu, " (two cores at 100/s)", 2*time.Second/rateFloor),
 		}, nil
