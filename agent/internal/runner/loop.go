@@ -100,7 +100,8 @@ func (r *Runner) pause(now, next time.Time) time.Duration {
 	return min(r.Poll, afterLate<<min(r.late-1, 16))
 }
 
-// give gives an execution a turn, or another one when it has one already.
+// give gives an execution a turn. One that has a turn already is looked for again after it: that turn may have begun before
+// what makes the execution due now.
 func (r *Runner) give(ctx context.Context, executionID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -115,24 +116,21 @@ func (r *Runner) give(ctx context.Context, executionID string) {
 	r.turns.Go(func() {
 		r.turnSlots <- struct{}{}
 		defer func() { <-r.turnSlots }()
-		for again := true; again; again = r.another(executionID) {
-			if err := r.turn(context.WithoutCancel(ctx), executionID, turnIfFree, nil); err != nil {
-				r.Log.Error("advance execution", "execution", executionID, "error", err)
-			}
+		if err := r.turn(context.WithoutCancel(ctx), executionID, turnIfFree, nil); err != nil {
+			r.Log.Error("advance execution", "execution", executionID, "error", err)
 		}
+		r.passed(executionID)
 	})
 }
 
-// another says whether an execution's turn is to be followed by another one.
-func (r *Runner) another(executionID string) bool {
+// passed ends an execution's turn.
+func (r *Runner) passed(executionID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.active[executionID] && r.open {
-		r.active[executionID] = false
-		return true
+	if r.active[executionID] {
+		r.signal()
 	}
 	delete(r.active, executionID)
-	return false
 }
 
 // turned notes how a turn went and when the execution is due again.

@@ -115,7 +115,7 @@ type Runner struct {
 	turning sync.RWMutex
 
 	mu sync.Mutex
-	// active are the executions that have a turn; true asks for another one.
+	// active are the executions that have a turn; true has the loop look again after it.
 	active map[string]bool
 	// failing are the executions whose last turn failed.
 	failing map[string]failing
