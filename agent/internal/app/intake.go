@@ -195,13 +195,12 @@ func (i intake) Subscriptions() []echo.Subscription {
 }
 
 func (i intake) QuietPeriod() echo.QuietPeriod {
-	q := i.config.QuietPeriod
-	if !q.Enabled {
+	q := i.inbox.QuietPeriod
+	if q.Start.IsZero() {
 		return echo.QuietPeriod{StartTime: -1, EndTime: -1}
 	}
-	now := time.Now()
-	return echo.QuietPeriod{Enabled: true, Now: !now.Before(q.Start.Time) && !now.After(q.End.Time),
-		StartTime: spinnaker.MillisOf(q.Start.Time), EndTime: spinnaker.MillisOf(q.End.Time)}
+	return echo.QuietPeriod{Enabled: true, Now: q.Holds(time.Now()),
+		StartTime: spinnaker.MillisOf(q.Start), EndTime: spinnaker.MillisOf(q.End)}
 }
 
 // DescribeCron says when an expression fires next, in the zone of triggers that name none.

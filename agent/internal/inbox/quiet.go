@@ -20,10 +20,15 @@ type QuietPeriod struct {
 	Types []string
 }
 
+// Holds says whether a time belongs to the period.
+func (q QuietPeriod) Holds(at time.Time) bool {
+	return !q.Start.IsZero() && !at.Before(q.Start) && !at.After(q.End)
+}
+
 // covers says why a trigger does not start its pipeline at a time, or "".
 func (q QuietPeriod) covers(a trigger.Armed, at time.Time) string {
 	respected, _ := a.Pipeline.Document["respectQuietPeriod"].(bool)
-	if !respected || q.Start.IsZero() || at.Before(q.Start) || at.After(q.End) ||
+	if !respected || !q.Holds(at) ||
 		!slices.ContainsFunc(q.Types, func(kind string) bool { return strings.EqualFold(kind, a.Trigger.Type()) }) {
 		return ""
 	}

@@ -251,7 +251,7 @@ func FuzzReadNotice(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		var payload map[string]any
 		if spinnaker.Decode([]byte(body), &payload) != nil {
-			t.Skip()
+			return
 		}
 		if notice, dropped, err := ReadNotice(payload); err == nil && dropped == "" && (notice.Job == "" || notice.Number < 0) {
 			t.Errorf("%s reads %+v", body, notice)
