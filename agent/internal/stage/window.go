@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
-	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // windowTime is how long a stage waits for its execution window at the most.
@@ -29,37 +28,57 @@ func ExecutionWindow(zone *time.Location) Definition {
 
 // windowState is what a window stage remembers.
 type windowState struct {
-	// Until is when the stage after it may start, in milliseconds since 1970.
-	Until int64 `json:"until"`
+	// Opened is when the window was found open, in milliseconds since 1970: the jitter counts from it. 0: it was not yet.
+	Opened int64 `json:"opened"`
 }
 
+// awaitWindow looks anew each time: a window may have opened and closed while the execution was paused, or the agent away.
 func awaitWindow(c Context, zone *time.Location) engine.Result {
 	if skip, _ := engine.Bool(c.Config["skipRemainingWait"]); skip {
 		return succeeded()
 	}
+	var state windowState
 	if len(c.Work.State) > 0 {
-		var state windowState
 		if err := json.Unmarshal(c.Work.State, &state); err != nil {
 			return failed("read the state of the execution window: %v", err)
 		}
-		return waitUntil(c.Now, time.UnixMilli(state.Until))
 	}
 	config, _ := c.Config["restrictedExecutionWindow"].(map[string]any)
+	delay := jitter(config, c)
+	if state.Opened != 0 {
+		if until := time.UnixMilli(state.Opened).Add(delay); c.Now.Before(until) {
+			return waitUntil(c.Now, until)
+		}
+		// The jitter may end behind the window in which it began.
+		began := c.Now.Add(-delay).In(zone)
+		if opens, err := opening(config, began); err == nil && opens.Equal(began) {
+			return succeeded()
+		}
+	}
 	opens, err := opening(config, c.Now.In(zone))
 	if err != nil {
 		result := failed("Exception occurred while calculating time window: %v", err)
 		result.Context = map[string]any{"failureReason": result.Message}
 		return result
 	}
-	until := opens.Add(jitter(config, c))
-	result := waitUntil(c.Now, until)
-	if result.Status == spinnaker.Running {
-		state, err := json.Marshal(windowState{Until: until.UnixMilli()})
-		if err != nil {
-			return failed("keep the state of the execution window: %v", err)
-		}
-		result.State, result.Scheduled = state, until
+	switch {
+	case opens.After(c.Now):
+		return heldUntil(c, opens, windowState{}, delay)
+	case delay > 0:
+		return heldUntil(c, opens.Add(delay), windowState{Opened: opens.UnixMilli()}, 0)
+	default:
+		return succeeded()
 	}
+}
+
+// heldUntil looks again at a time; that much later the stage will start.
+func heldUntil(c Context, at time.Time, state windowState, later time.Duration) engine.Result {
+	kept, err := json.Marshal(state)
+	if err != nil {
+		return failed("keep the state of the execution window: %v", err)
+	}
+	result := waitUntil(c.Now, at)
+	result.State, result.Scheduled = kept, at.Add(later)
 	return result
 }
 

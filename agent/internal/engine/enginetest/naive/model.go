@@ -86,8 +86,9 @@ type node struct {
 	part   part
 	// left is how much of its own work is left, limit how much time; both stand still while the execution is paused.
 	left, limit time.Duration
-	// opens and clean are points in time.
+	// opens and clean are points in time; opened: a user has opened the window.
 	opens, clean time.Duration
+	opened       bool
 	verdict      string
 	ending       bool
 	skip         bool
@@ -159,7 +160,7 @@ func (m *model) next() (at time.Duration, act func(), quiet bool) {
 			}
 		case n.run.paused:
 		case n.part == waitsForWindow:
-			offer(max(m.now, n.opens), true, func() { m.work(n) })
+			offer(max(m.now, n.opens), true, func() { m.enter(n) })
 		default:
 			if n.part == works && n.Type != "pipeline" && n.Type != "judgment" {
 				offer(m.now+max(0, n.left), n.left < 0, func() { m.worked(n, n.ends()) })

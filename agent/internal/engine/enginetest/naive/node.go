@@ -94,10 +94,24 @@ func (m *model) start(n *node) {
 		m.work(n)
 		return
 	}
-	n.part, n.opens = waitsForWindow, m.now
-	for !n.open(n.opens) {
+	n.part, n.opened = waitsForWindow, false
+	n.await(m.now)
+}
+
+// await finds when a stage's window is open next.
+func (n *node) await(now time.Duration) {
+	for n.opens = now; !n.open(n.opens); {
 		n.opens = (n.opens/time.Minute + 1) * time.Minute
 	}
+}
+
+// enter begins a stage's own work unless its window has closed meanwhile.
+func (m *model) enter(n *node) {
+	if n.opened || n.open(m.now) {
+		m.work(n)
+		return
+	}
+	n.await(m.now)
 }
 
 // open says whether a stage's window is open. The last minute counts.

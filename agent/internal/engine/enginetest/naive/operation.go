@@ -26,7 +26,7 @@ func (m *model) operate(o Operation) {
 	case "skip":
 		m.skip(n)
 	case "open":
-		n.opens = min(n.opens, m.now)
+		n.opens, n.opened = min(n.opens, m.now), true
 	case "continue", "stop":
 		n.answer = o.Kind
 	case "hurry":
