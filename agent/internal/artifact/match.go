@@ -13,6 +13,9 @@ const (
 	Remote   = "remote/base64"
 )
 
+// EmbeddedAccount is the account of artifacts whose body travels with them. It needs no configuration.
+const EmbeddedAccount = "embedded-artifact"
+
 // Matches says whether an artifact meets what is expected: type, name, version, location and reference each equal, or
 // fully matched by the expected text as a Java regular expression. An empty expected text is met by anything. A text that
 // is no regular expression is an error.

@@ -89,6 +89,21 @@ func VisibleArtifacts(ex *spinnaker.Execution, stage *spinnaker.Stage) []spinnak
 	return append(found, Artifacts(ex.Trigger["artifacts"])...)
 }
 
+// AllArtifacts returns the artifacts of a whole execution, the last that was made first, but for those that the stage of a
+// refId has made, "" for none; those of the trigger are the last.
+//
+// Source: spinnaker/spinnaker orca/orca-core pipeline/util/ArtifactUtils.java, getAllArtifacts.
+func AllArtifacts(ex *spinnaker.Execution, without string) []spinnaker.Artifact {
+	var found []spinnaker.Artifact
+	for _, stage := range topological(ex) {
+		if stage.RefID != without || without == "" {
+			found = append(found, Artifacts(stage.Outputs[artifactsKey])...)
+		}
+	}
+	slices.Reverse(found)
+	return append(found, Artifacts(ex.Trigger[artifactsKey])...)
+}
+
 // ResolvedArtifacts returns the expected artifacts that were bound and that a stage sees, nearest first, each id once.
 func ResolvedArtifacts(ex *spinnaker.Execution, stage *spinnaker.Stage) []spinnaker.ExpectedArtifact {
 	sources := []any{stage.Context[resolvedKey]}

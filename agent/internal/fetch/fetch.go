@@ -31,9 +31,6 @@ const (
 	typeS3        = "s3/object"
 )
 
-// embeddedAccount is the account of artifacts whose body travels with them. It needs no configuration.
-const embeddedAccount = "embedded-artifact"
-
 // Fetcher opens the bodies of artifacts of one account. Its errors are *Error, with Type and Name left out.
 type Fetcher interface {
 	Open(ctx context.Context, a spinnaker.Artifact) (io.ReadCloser, error)
@@ -118,9 +115,9 @@ type account struct {
 func New(ctx context.Context, o Options) (*Set, error) {
 	s := &Set{limits: o.Limits.withDefaults(), tls: o.TLS}
 	s.public = httpFile{client: s.client("", config.Reach{}, nil)}
-	s.add(embeddedAccount, embedded{limits: s.limits}, artifact.Embedded)
+	s.add(artifact.EmbeddedAccount, embedded{limits: s.limits}, artifact.Embedded)
 	if o.Blobs != nil {
-		s.add(embeddedAccount, stored{blobs: o.Blobs}, artifact.Remote)
+		s.add(artifact.EmbeddedAccount, stored{blobs: o.Blobs}, artifact.Remote)
 	}
 	if err := s.addAccounts(ctx, o.Accounts); err != nil {
 		return nil, err
@@ -240,7 +237,7 @@ func (s *Set) find(a spinnaker.Artifact) (Fetcher, error) {
 	}
 	name := a.ArtifactAccount
 	if a.Type == artifact.Embedded || a.Type == artifact.Remote {
-		name = embeddedAccount
+		name = artifact.EmbeddedAccount
 	}
 	if name == "" {
 		return nil, &Error{

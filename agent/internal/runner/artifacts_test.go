@@ -10,12 +10,12 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// TestEvaluateArtifacts: later contents see earlier ones, and what is no text is written as JSON.
+// TestEvaluateArtifacts: later contents see earlier ones, what is no text is written as JSON, and what is empty is no artifact.
 func TestEvaluateArtifacts(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})
 	ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"p","stages":[{"refId":"1","type":"evaluateArtifacts","artifactContents":[
 	  {"name":"tag","contents":"v${trigger.n}","id":"a"},{"name":"manifest","contents":"image: cart:${tag}"},{"name":"object","contents":{"tag":"${tag}"}},
-	  {"name":"broken","contents":"x-${nope.z}"}]}]}`), spinnaker.Trigger{"n": 7}))
+	  {"name":"broken","contents":"x-${nope.z}"},{"name":"empty","contents":""},{"name":"nothing"}]}]}`), spinnaker.Trigger{"n": 7}))
 	var found []string
 	for _, a := range engine.Artifacts(ex.Stages[0].Outputs["artifacts"]) {
 		body, err := base64.StdEncoding.DecodeString(a.Reference)
@@ -23,6 +23,7 @@ func TestEvaluateArtifacts(t *testing.T) {
 			t.Fatal(err)
 		}
 		found = append(found, a.Type+" "+a.Name+" "+a.UUID+" "+string(body))
+		expect(t, "account", a.ArtifactAccount, "embedded-artifact")
 	}
 	expect(t, "artifacts", strings.Join(found, "|"), "embedded/base64 tag a v7|embedded/base64 manifest  image: cart:v7|"+
 		`embedded/base64 object  {"tag":"v7"}|embedded/base64 broken  x-${nope.z}`)
@@ -46,7 +47,7 @@ func TestFindArtifacts(t *testing.T) {
 		  "expectedArtifacts":[{"id":"m","matchArtifact":{"name":"manifest"}}]`+options+`}]}`)
 	}
 	ex := b.ended(b.launch(find(""), nil))
-	expect(t, "without a run", failures(ex, "1"), `no execution of pipeline produce of application "shop" has one of the statuses []: `+
+	expect(t, "without a run", failures(ex, "1"), `no execution of pipeline produce of application "shop" has been made yet: `+
 		`run it first, or allow more statuses in the stage's executionOptions`)
 	b.ended(b.launch(produce, spinnaker.Trigger{"tag": "1.4"}))
 	b.ended(b.launch(produce, spinnaker.Trigger{"tag": "1.5"}))
@@ -77,6 +78,20 @@ func TestFindArtifacts(t *testing.T) {
 	}
 	ex = b.ended(b.launch(again, spinnaker.Trigger{"tag": "x"}))
 	expect(t, "only its own", statuses(ex), "SUCCEEDED 0=SKIPPED 1=FAILED_CONTINUE")
+	// Without a status to look for, that is the execution itself.
+	itself := pipeline(t, `{"application":"shop","name":"itself","id":"itself","stages":[
+	  {"refId":"0","type":"evaluateArtifacts","artifactContents":[{"name":"manifest","contents":"first"},{"name":"manifest","contents":"${trigger.tag}"}]},
+	  {"refId":"1","type":"findArtifactFromExecution","requisiteStageRefIds":["0"],"application":"shop","pipeline":"itself",
+	   "expectedArtifacts":[{"id":"m","matchArtifact":{"name":"manifest"}}]}]}`)
+	for _, tag := range []string{"1", "2"} {
+		ex = b.ended(b.launch(itself, spinnaker.Trigger{"tag": tag}))
+		if found := engine.Artifacts(stageOf(ex, "1").Outputs["artifacts"]); len(found) != 1 || found[0].Reference != base64.StdEncoding.EncodeToString([]byte(tag)) {
+			t.Errorf("in the execution itself: found %v, expected the last one of %q", found, tag)
+		}
+	}
+	ex = b.ended(b.launch(pipeline(t, `{"application":"shop","name":"find","stages":[{"refId":"1","type":"findArtifactFromExecution","pipeline":"never run",
+	  "expectedArtifacts":[{"id":"m","matchArtifact":{"name":"manifest"},"useDefaultArtifact":true,"defaultArtifact":{"type":"http/file","name":"default"}}]}]}`), nil))
+	expect(t, "the default of what was never run", statuses(ex)+" "+fmt.Sprint(engine.Artifacts(ex.Stages[0].Outputs["artifacts"])[0].Name), "SUCCEEDED 1=SUCCEEDED default")
 	ex = b.ended(b.launch(pipeline(t, `{"application":"shop","name":"find","stages":[{"refId":"1","type":"findArtifactFromExecution","pipeline":"produce",
 	  "expectedArtifact":{"id":"m","matchArtifact":{"name":"other"}}}]}`), nil))
 	expect(t, "nothing fits", statuses(ex), "TERMINAL 1=TERMINAL")

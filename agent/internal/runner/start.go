@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/stage"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
@@ -92,20 +93,12 @@ func priorArtifacts(tx store.Tx, pipeline spinnaker.Pipeline) ([]spinnaker.Artif
 	if !wanted || pipeline.ID == "" {
 		return nil, nil
 	}
-	const look = 20
-	runs, err := tx.Executions(store.ExecutionQuery{PipelineConfigIDs: []string{pipeline.ID}, Limit: look})
+	run, err := stage.NewestRun(tx, pipeline.ID)
 	if err != nil {
 		return nil, fmt.Errorf("look for artifacts of earlier runs: %w", err)
 	}
-	for _, run := range runs {
-		if run.StartTime == 0 {
-			continue
-		}
-		var prior []spinnaker.Artifact
-		for _, stage := range slices.Backward(run.Stages) {
-			prior = append(prior, engine.Artifacts(stage.Outputs["artifacts"])...)
-		}
-		return append(prior, engine.Artifacts(run.Trigger["artifacts"])...), nil
+	if run == nil || run.StartTime == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	return engine.AllArtifacts(run, ""), nil
 }

@@ -1,11 +1,13 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gennaker/gennaker/agent/internal/artifact"
 	"github.com/gennaker/gennaker/agent/internal/engine"
@@ -43,27 +45,26 @@ func findArtifacts(c Context) (engine.Result, error) {
 	if err != nil {
 		return failed("%v", err), nil
 	}
-	pipelineID := text(c.Config, "pipeline")
-	statuses := wantedStatuses(c.Config)
-	runs, err := c.Tx.Executions(store.ExecutionQuery{
-		Type: spinnaker.PipelineExecution, PipelineConfigIDs: []string{pipelineID}, Statuses: statuses, Limit: 1,
-	})
+	pipelineID, statuses := text(c.Config, "pipeline"), wantedStatuses(c.Config)
+	run, err := NewestRun(c.Tx, pipelineID, statuses...)
 	if err != nil {
 		return engine.Result{}, err
 	}
-	if len(runs) == 0 {
-		return failed("no execution of pipeline %s of application %q has one of the statuses %v: run it first, or allow more statuses in the stage's executionOptions",
-			pipelineID, text(c.Config, "application"), statuses), nil
-	}
-	own := pipelineID == c.Execution.PipelineConfigID
 	var artifacts []spinnaker.Artifact
-	for _, stage := range slices.Backward(runs[0].Stages) {
-		if !own || stage.RefID != c.Stage.RefID {
-			artifacts = append(artifacts, engine.Artifacts(stage.Outputs["artifacts"])...)
-		}
+	switch {
+	case run == nil:
+	case run.ID == c.Execution.ID: // what is stored of it is older
+		artifacts = engine.AllArtifacts(c.Execution.Execution, c.Stage.RefID)
+	case pipelineID == c.Execution.PipelineConfigID:
+		artifacts = engine.AllArtifacts(run, c.Stage.RefID)
+	default:
+		artifacts = engine.AllArtifacts(run, "")
 	}
-	artifacts = append(artifacts, engine.Artifacts(runs[0].Trigger["artifacts"])...)
 	bound, err := artifact.Bind(expected, artifacts)
+	if err != nil && run == nil {
+		return failed("no execution of pipeline %s of application %q has %s: run it first, or allow more statuses in the stage's executionOptions",
+			pipelineID, text(c.Config, "application"), oneOf(statuses)), nil
+	}
 	if err != nil {
 		return failed("%v", err), nil
 	}
@@ -77,6 +78,37 @@ func findArtifacts(c Context) (engine.Result, error) {
 		result.Artifacts = append(result.Artifacts, *one.BoundArtifact)
 	}
 	return result, nil
+}
+
+// NewestRun returns the execution of a pipeline that has started last, of those with one of some statuses if there are any;
+// nil when there is none. Those that have not started come last.
+//
+// Source: spinnaker/spinnaker orca/orca-core pipeline/util/ArtifactUtils.java, getExecutionForPipelineId.
+func NewestRun(tx store.Tx, pipelineID string, statuses ...spinnaker.Status) (*spinnaker.Execution, error) {
+	const look = 20 // a restart makes an older one the last to start
+	query := store.ExecutionQuery{Type: spinnaker.PipelineExecution, PipelineConfigIDs: []string{pipelineID}, Statuses: statuses, Limit: look, Brief: true}
+	runs, err := tx.Executions(query)
+	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	newest := slices.MaxFunc(runs, func(a, b *spinnaker.Execution) int { return cmp.Compare(a.StartTime, b.StartTime) })
+	whole, err := tx.Executions(store.ExecutionQuery{IDs: []string{newest.ID}})
+	if err != nil || len(whole) == 0 {
+		return nil, err
+	}
+	return whole[0], nil
+}
+
+// oneOf says which statuses an execution was to have.
+func oneOf(statuses []spinnaker.Status) string {
+	if len(statuses) == 0 {
+		return "been made yet"
+	}
+	words := make([]string, len(statuses))
+	for i, status := range statuses {
+		words[i] = string(status)
+	}
+	return "the status " + strings.Join(words, " or ")
 }
 
 // wantedStatuses are the statuses that the stage's options name; none when they name none.
@@ -142,6 +174,9 @@ func evaluateArtifacts(ctx context.Context, c Context) engine.Result {
 	names := map[string]any{}
 	left := unevaluatedIn(c.Config, contentsKey)
 	for i, content := range objects(c.Config, contentsKey) {
+		if content["contents"] == nil {
+			continue
+		}
 		env := c.Env()
 		env.Root = names
 		evaluated, outcome := c.Expressions.EvalDocument(ctx, content["contents"], env)
@@ -161,8 +196,12 @@ func evaluateArtifacts(ctx context.Context, c Context) engine.Result {
 		if name != "" && outcome.OK() {
 			names[name] = evaluated
 		}
+		if body == "" {
+			continue
+		}
 		result.Artifacts = append(result.Artifacts, spinnaker.Artifact{
-			Type: artifact.Embedded, Name: name, UUID: text(content, "id"), Reference: base64.StdEncoding.EncodeToString([]byte(body)),
+			Type: artifact.Embedded, ArtifactAccount: artifact.EmbeddedAccount, Name: name, UUID: text(content, "id"),
+			Reference: base64.StdEncoding.EncodeToString([]byte(body)),
 		})
 	}
 	left.keep(&result)
