@@ -29,7 +29,7 @@ func TestArtifact(t *testing.T) {
 }
 
 func TestExpectedArtifact(t *testing.T) {
-	const given = `{"displayName":"chart","id":"1","matchArtifact":{"customKind":false,"metadata":{},"type":"t"},"note":"kept",` +
+	const given = `{"-":1,"displayName":"chart","id":"1","matchArtifact":{"customKind":false,"metadata":{},"type":"t"},"note":"kept",` +
 		`"useDefaultArtifact":false,"usePriorArtifact":true}`
 	var expected ExpectedArtifact
 	if err := json.Unmarshal([]byte(given), &expected); err != nil {

@@ -20,7 +20,10 @@ func readMembers(data []byte, into any) (others map[string]any, err error) {
 	}
 	value := reflect.ValueOf(into).Elem()
 	for i := range value.NumField() {
-		name := memberName(value.Type().Field(i))
+		name, isMember := memberName(value.Type().Field(i))
+		if !isMember {
+			continue
+		}
 		raw, there := object[name]
 		delete(object, name)
 		if !there {
@@ -41,14 +44,17 @@ func otherMembers(data []byte, known any) (map[string]any, error) {
 	}
 	structType := reflect.TypeOf(known)
 	for i := range structType.NumField() {
-		delete(object, memberName(structType.Field(i)))
+		if name, isMember := memberName(structType.Field(i)); isMember {
+			delete(object, name)
+		}
 	}
 	return decodeAll(object)
 }
 
-func memberName(field reflect.StructField) string {
-	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-	return name
+// memberName is the name of the member that a field is read from, if it is.
+func memberName(field reflect.StructField) (name string, isMember bool) {
+	name, _, _ = strings.Cut(field.Tag.Get("json"), ",")
+	return name, name != "-"
 }
 
 func decodeAll(object map[string]json.RawMessage) (map[string]any, error) {
