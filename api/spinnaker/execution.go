@@ -136,15 +136,11 @@ func (e Execution) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads an execution over what is there; numbers keep their spelling.
 func (e *Execution) UnmarshalJSON(data []byte) error {
+	if readWhole(data, e) {
+		return nil
+	}
 	type plain Execution
-	if err := Decode(data, (*plain)(e)); err != nil {
-		return err
-	}
-	others, err := otherMembers(data, *e)
-	if others != nil {
-		e.Extra = others
-	}
-	return err
+	return readSlowly(data, (*plain)(e), &e.Extra)
 }
 
 // MarshalJSON writes a stage; context, outputs and tasks are always there.
@@ -163,15 +159,11 @@ func (s Stage) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a stage over what is there; numbers keep their spelling.
 func (s *Stage) UnmarshalJSON(data []byte) error {
+	if readWhole(data, s) {
+		return nil
+	}
 	type plain Stage
-	if err := Decode(data, (*plain)(s)); err != nil {
-		return err
-	}
-	others, err := otherMembers(data, *s)
-	if others != nil {
-		s.Extra = others
-	}
-	return err
+	return readSlowly(data, (*plain)(s), &s.Extra)
 }
 
 // present turns a nil slice into an empty one, which JSON writes as [].

@@ -9,8 +9,17 @@ import (
 )
 
 // Decode reads one JSON value into v. Numbers inside values of type any become json.Number, so that 41 and 41.0 and
-// integers beyond 2⁵³ stay what they are. Anything after the value is an error. Errors say where, and what was expected.
+// integers beyond 2⁵³ stay what they are. Anything after the value is an error. Errors say where, and what was expected;
+// v may hold a part then.
 func Decode(data []byte, v any) error {
+	if readWhole(data, v) {
+		return nil
+	}
+	return decodeSlowly(data, v)
+}
+
+// decodeSlowly is Decode by encoding/json, which reads everything and explains what it cannot read.
+func decodeSlowly(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := dec.Decode(v); err != nil {

@@ -14,9 +14,11 @@ import (
 // them has. It reads as Jackson does in Spinnaker: names are exact, where encoding/json ignores case, and scalars of
 // another type are taken when they can mean nothing else ("true" for true, "3" for 3, 3 for "3").
 func readMembers(data []byte, into any) (others map[string]any, err error) {
-	var object map[string]json.RawMessage
-	if err := Decode(data, &object); err != nil {
-		return nil, err
+	object, ok := rawMembers(data)
+	if !ok {
+		if err := decodeSlowly(data, &object); err != nil {
+			return nil, err
+		}
 	}
 	value := reflect.ValueOf(into).Elem()
 	for i := range value.NumField() {
@@ -36,19 +38,25 @@ func readMembers(data []byte, into any) (others map[string]any, err error) {
 	return decodeAll(object)
 }
 
-// otherMembers returns the members of an object that no field of the struct known has.
-func otherMembers(data []byte, known any) (map[string]any, error) {
-	var object map[string]json.RawMessage
-	if err := Decode(data, &object); err != nil {
-		return nil, err
+// readSlowly is how encoding/json reads an object into the struct that known points to, and its other members into extra.
+func readSlowly(data []byte, known any, extra *map[string]any) error {
+	if err := decodeSlowly(data, known); err != nil {
+		return err
 	}
-	structType := reflect.TypeOf(known)
+	var object map[string]any
+	if err := decodeSlowly(data, &object); err != nil {
+		return err
+	}
+	structType := reflect.TypeOf(known).Elem()
 	for i := range structType.NumField() {
 		if name, isMember := memberName(structType.Field(i)); isMember {
 			delete(object, name)
 		}
 	}
-	return decodeAll(object)
+	if len(object) > 0 {
+		*extra = object
+	}
+	return nil
 }
 
 // memberName is the name of the member that a field is read from, if it is.
