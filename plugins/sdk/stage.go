@@ -22,8 +22,8 @@ type Planner interface {
 	Plan(ctx context.Context, req *Request) (*Plan, error)
 }
 
-// Canceler is a Stage with something to stop when its stage is canceled. Cancel has Run's form and rules, may be
-// repeated, and may come when no state was ever returned.
+// Canceler is a Stage with something to stop when its stage is canceled, or out of time and not told to ignore that. Cancel
+// has Run's form and rules, may be repeated, and may come when no state was ever returned.
 type Canceler interface {
 	Cancel(ctx context.Context, req *Request) (*Response, error)
 }

@@ -39,20 +39,19 @@ func (a *advance) end(final spinnaker.Status) {
 	}
 }
 
-// stop ends a stage that is under way: it cleans up what its steps and its synthetic stages began, then takes the
-// verdict. A stage that is being stopped already keeps the graver verdict, which is CANCELED.
+// stop ends a stage that is under way: it takes the verdict, after cleaning up what its steps and its synthetic stages
+// began if that is one that halts. What has been decided already stays: a stage that has failed stays failed.
+//
+// Source: spinnaker/spinnaker orca/orca-queue q/handler/CancelStageHandler.kt, CompleteStageHandler.kt.
 func (a *advance) stop(stage *spinnaker.Stage, verdict spinnaker.Status) {
-	if !active(stage) {
-		return
-	}
 	w := a.work(stage)
-	if w.Part == PartCancel {
-		if verdict == spinnaker.Canceled {
-			w.Verdict = verdict
-		}
+	if !active(stage) || w.Part == PartCancel {
 		return
 	}
-	cleanUp := w.Part == PartMain || w.Part == PartBefore && !w.Began.IsZero()
+	if w.Part == PartFailure && verdict != spinnaker.Skipped {
+		verdict = w.Verdict
+	}
+	cleanUp := verdict.Halt() && (w.Part == PartMain || w.Part == PartBefore && !w.Began.IsZero())
 	w.stop(verdict)
 	if cleanUp {
 		w.Deadline = a.now.Add(cleanUpTime)
@@ -85,9 +84,21 @@ func (a *advance) endChildren(stage *spinnaker.Stage) {
 		verdict = spinnaker.Skipped
 	}
 	for _, child := range a.children(stage.ID) {
+		if child.Status == spinnaker.NotStarted && verdict == spinnaker.Skipped {
+			child.Status, child.EndTime = verdict, spinnaker.MillisOf(a.now)
+		}
 		a.stop(child, verdict)
 	}
 	a.finishCancel(stage)
+}
+
+// ending says whether nothing may start any more in a stage, because what it is part of is being stopped.
+func (a *advance) ending(stage *spinnaker.Stage) bool {
+	if a.ex.Canceled || a.work(stage).Ending {
+		return true
+	}
+	parent := a.byID[stage.ParentStageID]
+	return parent != nil && (a.work(parent).Part == PartCancel || a.ending(parent))
 }
 
 // finishCancel ends a stage that is being stopped once its clean-up and its synthetic stages are over.

@@ -15,7 +15,7 @@ func (a *advance) conclude(stage *spinnaker.Stage, verdict spinnaker.Status) {
 	w.Verdict = verdict
 	after, upon := w.pending()
 	switch {
-	case verdict == spinnaker.Canceled, verdict == spinnaker.Skipped, a.ex.Canceled:
+	case verdict == spinnaker.Canceled, verdict == spinnaker.Skipped, a.ending(stage):
 		a.complete(stage, verdict)
 	case verdict.Halt() && len(upon) > 0:
 		w.Pending = nil

@@ -47,6 +47,14 @@ func fail(stage *spinnaker.Stage, kind, summary string, errors []string, now tim
 	stage.Context["exception"] = exception
 }
 
+// forgive takes back what fail put into a stage.
+func forgive(stage *spinnaker.Stage) {
+	delete(stage.Context, "exception")
+	for i := range stage.Tasks {
+		stage.Tasks[i].TaskExceptionDetails = nil
+	}
+}
+
 // warn adds a warning to a stage, once.
 func warn(stage *spinnaker.Stage, text string) {
 	list, _ := stage.Context[ContextWarnings].([]any)

@@ -58,6 +58,7 @@ func (a *advance) lateResult(stage *spinnaker.Stage, r *Result) {
 	if r.Status == spinnaker.Succeeded && w.Phase == PhaseCancel {
 		w.Phase, w.Verdict = PhaseIdle, spinnaker.Succeeded
 		w.Pending = nil
+		forgive(stage)
 		a.finishCancel(stage)
 	}
 }

@@ -213,15 +213,13 @@ func (m *model) timeout(n *node) {
 
 // stop ends a stage before its time. What it has begun itself is cleaned up if it says so.
 func (m *model) stop(n *node, verdict string, clean bool) {
-	if n.status != running {
+	if n.status != running || n.part == cleansUp {
 		return
 	}
-	if n.part == cleansUp {
-		if verdict == canceled {
-			n.verdict = verdict
-		}
-		return
+	if n.part == hasFailed && verdict != skipped {
+		verdict = n.verdict
 	}
+	clean = clean && halts(verdict)
 	n.part, n.verdict, n.limit, n.clean = cleansUp, verdict, never, m.now
 	if clean && n.Type == "work" {
 		n.clean += min(n.CleanUp, cleanUpTime)
@@ -234,6 +232,9 @@ func (m *model) stop(n *node, verdict string, clean bool) {
 		if verdict == skipped {
 			status = skipped
 		}
+		if verdict == skipped && k.status == notStarted {
+			k.status = skipped
+		}
 		m.stop(k, status, k.hasBegun())
 	}
 }
@@ -243,7 +244,7 @@ func (m *model) conclude(n *node, verdict string) {
 	after, upon := n.after, n.upon
 	n.verdict = verdict
 	switch {
-	case verdict == canceled, verdict == skipped, n.run.canceled:
+	case verdict == canceled, verdict == skipped, n.run.canceled, n.ending, n.parent != nil && n.parent.part == cleansUp:
 		m.end(n, verdict)
 	case halts(verdict) && len(upon) > 0:
 		n.after, n.upon = nil, nil

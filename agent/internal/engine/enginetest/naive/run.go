@@ -71,7 +71,7 @@ func (r *run) outcome() string {
 	case !is(notStarted):
 		result = succeeded
 	}
-	if r.canceled && result != "" {
+	if r.canceled && result == succeeded {
 		return canceled
 	}
 	return result
