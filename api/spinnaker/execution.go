@@ -119,8 +119,9 @@ type Task struct {
 
 // MarshalJSON writes an execution. Lists and objects that clients take for granted are there even when empty: Deck
 // breaks without them.
-func (e Execution) MarshalJSON() ([]byte, error) {
-	type plain Execution
+func (e Execution) MarshalJSON() ([]byte, error) { return Encode(&e) }
+
+func (e Execution) filled() Execution {
 	e.Authentication.AllowedAccounts = present(e.Authentication.AllowedAccounts)
 	e.Notifications = present(e.Notifications)
 	e.SystemNotifications = present(e.SystemNotifications)
@@ -131,7 +132,7 @@ func (e Execution) MarshalJSON() ([]byte, error) {
 	if e.Trigger == nil {
 		e.Trigger = Trigger{}
 	}
-	return marshalWith(plain(e), e.Extra)
+	return e
 }
 
 // UnmarshalJSON reads an execution over what is there; numbers keep their spelling.
@@ -144,8 +145,9 @@ func (e *Execution) UnmarshalJSON(data []byte) error {
 }
 
 // MarshalJSON writes a stage; context, outputs and tasks are always there.
-func (s Stage) MarshalJSON() ([]byte, error) {
-	type plain Stage
+func (s Stage) MarshalJSON() ([]byte, error) { return Encode(&s) }
+
+func (s Stage) filled() Stage {
 	s.Requisites = present(s.Requisites)
 	s.Tasks = present(s.Tasks)
 	if s.Context == nil {
@@ -154,7 +156,7 @@ func (s Stage) MarshalJSON() ([]byte, error) {
 	if s.Outputs == nil {
 		s.Outputs = map[string]any{}
 	}
-	return marshalWith(plain(s), s.Extra)
+	return s
 }
 
 // UnmarshalJSON reads a stage over what is there; numbers keep their spelling.

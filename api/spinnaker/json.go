@@ -95,7 +95,7 @@ func Numbers(value any) any {
 
 // Plain turns any value that encodes as JSON into plain JSON values: maps, slices, strings, json.Number, bool, nil.
 func Plain(value any) (any, error) {
-	data, err := json.Marshal(value)
+	data, err := Encode(value)
 	if err != nil {
 		return nil, err
 	}
@@ -106,21 +106,18 @@ func Plain(value any) (any, error) {
 	return plain, nil
 }
 
-// marshalWith encodes known, a struct, as an object that has the members of extra too. Known members win.
-func marshalWith(known any, extra map[string]any) ([]byte, error) {
-	data, err := json.Marshal(known)
-	if err != nil || len(extra) == 0 {
-		return data, err
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, err
+// withExtra adds members to an object. Those that it has win.
+func withExtra(data []byte, extra map[string]any) ([]byte, error) {
+	object, ok := rawMembers(data)
+	if !ok {
+		return nil, fmt.Errorf("bug: no object: %.100s", data)
 	}
 	for key, value := range extra {
 		if _, taken := object[key]; taken {
 			continue
 		}
-		if object[key], err = json.Marshal(value); err != nil {
+		var err error
+		if object[key], err = Encode(value); err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}

@@ -1,9 +1,6 @@
 package spinnaker
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "fmt"
 
 // Pipeline is a pipeline configuration. Document holds everything it was saved with; the other fields are the part
 // that the agent gives a meaning to, read from it.
@@ -68,7 +65,7 @@ type pipelineFields struct {
 
 // PipelineOf reads the typed part of document. The error names the member and what was expected there.
 func PipelineOf(document map[string]any) (Pipeline, error) {
-	data, err := json.Marshal(document)
+	data, err := Encode(document)
 	if err != nil {
 		return Pipeline{}, err
 	}
@@ -99,7 +96,7 @@ func (p *Pipeline) UnmarshalJSON(data []byte) error {
 }
 
 // MarshalJSON writes the whole document, keys sorted.
-func (p Pipeline) MarshalJSON() ([]byte, error) { return json.Marshal(p.Document) }
+func (p Pipeline) MarshalJSON() ([]byte, error) { return Encode(p.Document) }
 
 // With returns a copy of the pipeline with members of its document set; a nil value removes a member.
 func (p Pipeline) With(members map[string]any) (Pipeline, error) {

@@ -57,31 +57,38 @@ func readable(t reflect.Type) bool {
 }
 
 // structs are the structs that the reader knows.
-var structs = addStructs(map[reflect.Type]*members{}, reflect.TypeFor[Execution]())
+var structs = addStructs(map[reflect.Type]*structure{}, reflect.TypeFor[Execution]())
 
-// members are the fields of a struct by the names of their members in JSON.
-type members struct {
-	names  []string
-	fields map[string]int
+// structure is how a struct stands in JSON.
+type structure struct {
+	members []member
+	fields  map[string]int
 	// extra is the field that holds the unknown members, -1 without one.
 	extra int
 }
 
-func addStructs(to map[reflect.Type]*members, t reflect.Type) map[reflect.Type]*members {
+// member is the member of an object that a field stands for.
+type member struct {
+	name      string
+	field     int
+	omitEmpty bool
+}
+
+func addStructs(to map[reflect.Type]*structure, t reflect.Type) map[reflect.Type]*structure {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice:
 		return addStructs(to, t.Elem())
 	case reflect.Struct:
-		m := &members{fields: map[string]int{}, extra: -1}
-		to[t] = m
+		s := &structure{fields: map[string]int{}, extra: -1}
+		to[t] = s
 		for i := range t.NumField() {
 			name, isMember := memberName(t.Field(i))
 			if !isMember {
-				m.extra = i
+				s.extra = i
 				continue
 			}
-			m.names = append(m.names, name)
-			m.fields[name] = i
+			s.members = append(s.members, member{name, i, strings.HasSuffix(t.Field(i).Tag.Get("json"), ",omitempty")})
+			s.fields[name] = i
 			addStructs(to, t.Field(i).Type)
 		}
 	}
@@ -142,24 +149,24 @@ func (r *reader) into(v reflect.Value) bool {
 	}
 }
 
-func (r *reader) structure(v reflect.Value, m *members) bool {
+func (r *reader) structure(v reflect.Value, s *structure) bool {
 	var others map[string]any
 	ok := r.members(func(name []byte) bool {
-		i, known := m.fields[string(name)]
+		i, known := s.fields[string(name)]
 		if known {
 			return r.into(v.Field(i))
 		}
 		start := r.at
-		for _, similar := range m.names { // encoding/json ignores case
-			if strings.EqualFold(similar, string(name)) {
-				if !r.into(v.Field(m.fields[similar])) {
+		for _, m := range s.members { // encoding/json ignores case
+			if strings.EqualFold(m.name, string(name)) {
+				if !r.into(v.Field(m.field)) {
 					return false
 				}
 				r.at = start
 				break
 			}
 		}
-		if m.extra < 0 {
+		if s.extra < 0 {
 			return r.pass()
 		}
 		if others == nil {
@@ -170,7 +177,7 @@ func (r *reader) structure(v reflect.Value, m *members) bool {
 		return ok
 	})
 	if others != nil {
-		v.Field(m.extra).Set(reflect.ValueOf(others))
+		v.Field(s.extra).Set(reflect.ValueOf(others))
 	}
 	return ok
 }
@@ -369,6 +376,12 @@ func (r *reader) number() ([]byte, bool) {
 		}
 	}
 	return r.text[start:r.at], true
+}
+
+func isNumber(text json.Number) bool {
+	r := reader{text: []byte(text)}
+	number, ok := r.number()
+	return ok && len(number) == len(text)
 }
 
 // skip takes the next byte if it is one of some.

@@ -79,12 +79,12 @@ func TestReadable(t *testing.T) {
 
 // Whoever adds a field to an execution sees here when the reader cannot read it.
 func TestStructs(t *testing.T) {
-	for known, m := range structs {
+	for known, s := range structs {
 		own := reflect.PointerTo(known).Implements(reflect.TypeFor[json.Unmarshaler]())
-		if want := known == reflect.TypeFor[Execution]() || known == reflect.TypeFor[Stage](); own != want || m.extra >= 0 != want {
-			t.Errorf("%v reads itself: %v, and has a field for unknown members: %v; want %v", known, own, m.extra >= 0, want)
+		if want := known == reflect.TypeFor[Execution]() || known == reflect.TypeFor[Stage](); own != want || s.extra >= 0 != want {
+			t.Errorf("%v reads itself: %v, and has a field for unknown members: %v; want %v", known, own, s.extra >= 0, want)
 		}
-		for name, i := range m.fields {
+		for name, i := range s.fields {
 			if field := known.Field(i); !readable(field.Type) {
 				t.Errorf("%v: the reader does not know the type of %s, %v", known, name, field.Type)
 			}
