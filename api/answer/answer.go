@@ -2,9 +2,12 @@
 package answer
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // Func answers a request with a value, nil for no body, or an error, which the server renders.
@@ -26,7 +29,12 @@ func With(status int, f Func) gin.HandlerFunc {
 		case value == nil:
 			c.Status(status)
 		default:
-			c.JSON(status, value)
+			data, err := spinnaker.Encode(value)
+			if err != nil {
+				c.Error(fmt.Errorf("write the answer as JSON: %w", err))
+				return
+			}
+			c.Data(status, "application/json; charset=utf-8", data)
 		}
 	}
 }
