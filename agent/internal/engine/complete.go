@@ -152,7 +152,10 @@ func (a *advance) finalStatus() spinnaker.Status {
 	case outcome != "":
 		return outcome
 	}
-	a.ex.CancellationReason = "no stage of the execution can run any more: restart it from a stage that has ended"
+	a.ex.CancellationReason = flaw(a.children(""))
+	if a.ex.CancellationReason == "" {
+		a.ex.CancellationReason = "no stage of the execution can run any more: restart it from a stage that has ended"
+	}
 	return spinnaker.Terminal
 }
 

@@ -33,7 +33,7 @@ func FuzzPipeline(f *testing.F) {
 		id := func() string { ids++; return fmt.Sprint(ids) }
 		ex, err := e.Launch(pipeline, nil, engine.LaunchOptions{}, now, id)
 		if err != nil {
-			failed := engine.LaunchFailed(pipeline, nil, engine.LaunchOptions{}, now, id, err)
+			failed := e.LaunchFailed(pipeline, nil, engine.LaunchOptions{}, now, id, err)
 			if !failed.Status.Complete() {
 				t.Fatalf("a failed launch is %s", failed.Status)
 			}

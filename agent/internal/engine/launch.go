@@ -81,9 +81,14 @@ func invalidTemplate(problems []any) error {
 }
 
 // LaunchFailed makes the record of a launch that failed with err. It shows the pipeline's stages, unless those are what is
-// wrong.
-func LaunchFailed(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, opts LaunchOptions, now time.Time, ids func() string, err error) *Execution {
-	ex := newExecution(pipeline, Trigger(pipeline, trigger, opts.User), opts, now, ids)
+// wrong, and can be restarted from them. It does not stand for its correlation id: another try may start.
+func (e *Engine) LaunchFailed(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, opts LaunchOptions, now time.Time, ids func() string, err error) *Execution {
+	shown, fired := pipeline, Trigger(pipeline, trigger, opts.User)
+	if evaluated, err := e.evaluatePipeline(pipeline, fired); err == nil {
+		shown, fired = evaluated, evaluated.Document["trigger"].(map[string]any)
+	}
+	delete(fired, "correlationId")
+	ex := newExecution(shown, fired, opts, now, ids)
 	ex.Status = spinnaker.Terminal
 	ex.Canceled, ex.CanceledBy = true, launcher
 	ex.CancellationReason = "Failed on startup: " + err.Error()
@@ -92,11 +97,6 @@ func LaunchFailed(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, opts L
 		ex.Stages = nil
 	}
 	return ex
-}
-
-// launchFailed says whether an execution is the record of a launch that failed.
-func launchFailed(ex *spinnaker.Execution) bool {
-	return ex.Status == spinnaker.Terminal && ex.StartTime == 0 && ex.CanceledBy == launcher
 }
 
 // LaunchTask makes an execution of the jobs of a task (POST /tasks): one stage each, one after the other.

@@ -22,6 +22,9 @@ const (
 	ValueReevaluate = "reevaluate"
 )
 
+// restartKey is the context key of who restarted the execution from a stage, and when.
+const restartKey = "restartDetails"
+
 // childKey is the context key of the child execution that a stage has started.
 const childKey = "executionId"
 
@@ -31,9 +34,6 @@ func RestartProblem(ex *spinnaker.Execution, stageID string) string {
 	stage := topLevel(ex, stageID)
 	if stage == nil {
 		return fmt.Sprintf("execution %s has no stage %q", ex.ID, stageID)
-	}
-	if launchFailed(ex) {
-		return fmt.Sprintf("execution %s never started (%s): start the pipeline again", ex.ID, ex.CancellationReason)
 	}
 	if ex.Canceled && !ex.Status.Complete() {
 		return fmt.Sprintf("execution %s is being canceled: restart it when it has ended", ex.ID)
@@ -73,7 +73,7 @@ func (a *advance) restart(stage *spinnaker.Stage, event Event) {
 	if keep, _ := event.Values[ValueKeepChild].(bool); keep && child != nil {
 		top.Context[childKey] = child
 	}
-	top.Context["restartDetails"] = details
+	top.Context[restartKey] = details
 	a.index()
 	ex := a.ex
 	ex.Canceled, ex.CanceledBy, ex.CancellationReason = false, "", ""

@@ -13,7 +13,7 @@ const system = "spinnaker"
 // startExecution is Orca's StartExecutionHandler.
 func (a *advance) startExecution() {
 	ex := a.ex
-	if expired(ex.StartTimeExpiry, a.now) && !a.begun() {
+	if expired(ex.StartTimeExpiry, a.now) && !a.restarted() {
 		a.cancelExecution(system, "Could not begin execution before start time expiry")
 		return
 	}
@@ -29,9 +29,9 @@ func (a *advance) startExecution() {
 	a.startReady()
 }
 
-// begun says whether the execution has started before: it was restarted.
-func (a *advance) begun() bool {
-	return slices.ContainsFunc(a.ex.Stages, func(s *spinnaker.Stage) bool { return a.work(s).Attempt > 0 })
+// restarted says whether the execution was restarted: whoever did that wants it, however late it is.
+func (a *advance) restarted() bool {
+	return slices.ContainsFunc(a.ex.Stages, func(s *spinnaker.Stage) bool { return s.Context[restartKey] != nil })
 }
 
 // startStage is Orca's StartStageHandler: it starts a stage if what it requires has gone well.

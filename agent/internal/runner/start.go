@@ -49,7 +49,7 @@ func (r *Runner) Start(tx store.Tx, s Start) (executionID, failure string, err e
 		}
 		s.Failure = launchErr.Error()
 	}
-	ex := engine.LaunchFailed(s.Pipeline, s.Trigger, options, now, r.NewID, errors.New(s.Failure))
+	ex := r.engine.LaunchFailed(s.Pipeline, s.Trigger, options, now, r.NewID, errors.New(s.Failure))
 	if err := tx.SaveExecution(ex); err != nil {
 		return "", "", err
 	}

@@ -129,7 +129,7 @@ func (g *game) do(c command) error {
 func (g *game) failLaunch(c command) error {
 	_, err := g.engine.Launch(g.pipeline, g.trigger, engine.LaunchOptions{}, g.clock, g.id)
 	if err != nil {
-		g.ex = engine.LaunchFailed(g.pipeline, g.trigger, engine.LaunchOptions{}, g.clock, g.id, err)
+		g.ex = g.engine.LaunchFailed(g.pipeline, g.trigger, engine.LaunchOptions{}, g.clock, g.id, err)
 	}
 	return same("error", fmt.Sprint(err), c.word(2))
 }
