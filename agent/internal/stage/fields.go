@@ -123,7 +123,7 @@ func (f fields) address(key string) string {
 	}
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" {
-		f.wrong(key, "found %q, expected an address that begins with http:// or https://", withoutPassword(address))
+		f.wrong(key, "found %q, expected an address that begins with http:// or https://", withoutSecrets(address))
 		return ""
 	}
 	return address
@@ -229,13 +229,27 @@ func kindOf(value any) string {
 	}
 }
 
-// withoutPassword is an address as messages show it.
-func withoutPassword(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil || parsed.User == nil {
+// withoutSecrets is an address as messages show it, without its user and password and what its query says. It may be no
+// address.
+func withoutSecrets(address string) string {
+	const hidden = "xxxxx"
+	address, query, hasQuery := strings.Cut(address, "?")
+	scheme, rest, _ := strings.Cut(address, "://")
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		address = scheme + "://" + hidden + rest[at:]
+	}
+	if !hasQuery {
 		return address
 	}
-	return parsed.Redacted()
+	shown := strings.Split(query, "&")
+	for i, part := range shown {
+		if name, _, named := strings.Cut(part, "="); named {
+			shown[i] = name + "=" + hidden
+		} else {
+			shown[i] = hidden
+		}
+	}
+	return address + "?" + strings.Join(shown, "&")
 }
 
 // unusable is the result of a stage whose configuration can not be used.

@@ -85,7 +85,7 @@ func Webhooks(c config.Webhook, roles Roles) ([]Definition, error) {
 type webhookState struct {
 	// Monitoring: the webhook was called, or there is none to call.
 	Monitoring bool `json:"monitoring"`
-	// Endpoint is where its status is asked for.
+	// Endpoint is where its status is asked for, if the answer to the webhook said so.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Since is when looking at the status begins, in milliseconds after the stage's own steps began.
 	Since int64 `json:"since"`
@@ -250,6 +250,20 @@ func (c *webhookCall) create(ctx context.Context) engine.Result {
 	}
 }
 
+// send sends a request. What a preconfigured webhook keeps secret is hidden in the answer.
+func (c *webhookCall) send(ctx context.Context, r webhookRequest) (*webhookAnswer, *webhookError) {
+	answer, failure := c.webhookClient.send(ctx, r)
+	if answer != nil && c.config.hide != nil {
+		answer.body = []byte(c.config.hide.Replace(string(answer.body)))
+		for _, values := range answer.header {
+			for i, value := range values {
+				values[i] = c.config.hide.Replace(value)
+			}
+		}
+	}
+	return answer, failure
+}
+
 // fail ends the stage with a text that is shown as the webhook's error, too.
 func (c *webhookCall) fail(format string, args ...any) engine.Result {
 	result := failed(format, args...)
@@ -266,7 +280,7 @@ func (c *webhookCall) again(format string, args ...any) engine.Result {
 
 // createRefused acts on an answer of 4xx or 5xx.
 func (c *webhookCall) createRefused(code int) engine.Result {
-	id, address := c.Execution.ID, withoutPassword(c.config.url)
+	id, address := c.Execution.ID, withoutSecrets(c.config.url)
 	switch {
 	case slices.Contains(c.config.failFast, code):
 		return c.fail("Received status code %d, which is configured to fail fast, terminating stage for pipeline %s to %s", code, id, address)
@@ -279,7 +293,7 @@ func (c *webhookCall) createRefused(code int) engine.Result {
 
 // createFailed acts on a request that got no answer.
 func (c *webhookCall) createFailed(failure *webhookError) engine.Result {
-	id, method, address := c.Execution.ID, c.config.method, withoutPassword(c.config.url)
+	id, method, address := c.Execution.ID, c.config.method, withoutSecrets(c.config.url)
 	switch {
 	case failure.kind == unknownHost:
 		return c.again("Remote host resolution failure in webhook for pipeline %s to %s, will retry.", id, address)
@@ -292,17 +306,21 @@ func (c *webhookCall) createFailed(failure *webhookError) engine.Result {
 
 // follow begins to wait for the end of what the webhook started.
 func (c *webhookCall) follow(answer *webhookAnswer) engine.Result {
-	endpoint, err := statusEndpoint(c.config, answer)
-	if err != nil {
-		return c.fail("Exception while resolving status check URL: %v", err)
-	}
+	said, endpoint := "", withoutSecrets(c.config.statusURL)
 	if endpoint == "" {
-		return c.fail("The status URL couldn't be resolved, but 'Wait for completion' is configured")
+		var err error
+		if said, err = statusEndpoint(c.config, answer); err != nil {
+			return c.fail("Exception while resolving status check URL: %v", err)
+		}
+		if said == "" {
+			return c.fail("The status URL couldn't be resolved, but 'Wait for completion' is configured")
+		}
+		endpoint = said
 	}
 	since := max(c.elapsed(), c.config.before)
-	c.state = webhookState{Monitoring: true, Endpoint: endpoint, Since: since.Milliseconds()}
+	c.state = webhookState{Monitoring: true, Endpoint: said, Since: since.Milliseconds()}
 	c.shown["statusEndpoint"] = endpoint
-	return engine.Result{Status: spinnaker.Running, Message: "the webhook was called; its status is at " + withoutPassword(endpoint),
+	return engine.Result{Status: spinnaker.Running, Message: "the webhook was called; its status is at " + withoutSecrets(endpoint),
 		RequeueAfter: max(monitorPause, since-c.elapsed()), Timeout: since + monitorTime}
 }
 
@@ -381,7 +399,7 @@ func (c *webhookCall) sendCancel(ctx context.Context) *cancelError {
 	members, _ := evaluated.(map[string]any)
 	f := running(members)
 	address := f.address(cancelEndpointKey)
-	e := &cancelError{method: c.config.cancelMethod, address: withoutPassword(address)}
+	e := &cancelError{method: c.config.cancelMethod, address: withoutSecrets(address)}
 	if len(*f.found) > 0 {
 		e.failure = &webhookError{text: (*f.found)[0]}
 		return e

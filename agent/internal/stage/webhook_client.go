@@ -107,7 +107,7 @@ func (c *webhookClient) send(ctx context.Context, r webhookRequest) (*webhookAns
 	}
 	if int64(len(body)) > c.maxResponse {
 		return nil, &webhookError{text: fmt.Sprintf("rejecting response from %s: its body has more than %d bytes (webhook.maxResponseBytes)",
-			withoutPassword(r.address), c.maxResponse)}
+			withoutSecrets(r.address), c.maxResponse)}
 	}
 	return &webhookAnswer{code: response.StatusCode, header: response.Header, body: body}, nil
 }
@@ -119,7 +119,7 @@ func (c *webhookClient) allows(method, address string) (config.AllowedRequest, e
 	}
 	at := slices.IndexFunc(c.allowed, func(a config.AllowedRequest) bool { return a.Allows(method, address) })
 	if at < 0 {
-		return config.AllowedRequest{}, fmt.Errorf("http method '%s', uri: '%s' not allowed", method, withoutPassword(address))
+		return config.AllowedRequest{}, fmt.Errorf("http method '%s', uri: '%s' not allowed", method, withoutSecrets(address))
 	}
 	return c.allowed[at], nil
 }

@@ -1,7 +1,9 @@
 package stage
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"net/url"
@@ -33,6 +35,8 @@ type webhookConfig struct {
 	// canceled at if that is preconfigured, too.
 	secret      http.Header
 	cancelFixed bool
+	// hide hides in texts what a preconfigured webhook keeps secret; nil where that is nothing.
+	hide *strings.Replacer
 
 	failFast, createRetry, monitorRetry []int
 	// retries is how often a status code of the status endpoint may pass.
@@ -43,7 +47,7 @@ type webhookConfig struct {
 	before            time.Duration
 	resolution        string
 	statusURLPath     jsonpath.Path
-	// statusURL is where the status is when there is no webhook to call.
+	// statusURL is where the status is when the answer does not say; "" when it does.
 	statusURL                string
 	statusPath, progressPath *jsonpath.Path
 	// statuses says what a status means, by its text in upper case.
@@ -75,6 +79,7 @@ func readWebhook(f fields, preset *config.PreconfiguredWebhook) (webhookConfig, 
 	readHeaders(f, c.headers)
 	if preset != nil {
 		c.secret, c.cancelFixed = readPreset(f, preset), preset.CancelEndpoint != ""
+		c.hide = hiding(c.secret, c.url, c.cancelURL)
 	}
 	if c.method == "" {
 		c.method = http.MethodPost
@@ -117,6 +122,9 @@ func (c *webhookConfig) readResolution(f fields) {
 	c.resolution = f.choice("statusUrlResolution", byGetMethod, byLocation, byResponse)
 	if f.missing("statusUrlResolution") {
 		f.wrong("statusUrlResolution", "it is missing: expected one of %s, %s, %s", byGetMethod, byLocation, byResponse)
+	}
+	if c.resolution == byGetMethod {
+		c.statusURL = c.url
 	}
 	if c.resolution != byResponse {
 		return
@@ -223,6 +231,36 @@ func readPreset(f fields, preset *config.PreconfiguredWebhook) http.Header {
 		}
 	}
 	return headers
+}
+
+// hiding returns what hides secret headers and the passwords of addresses in the words of whoever they were sent to. One
+// that is short is not hidden: it may be there by chance.
+func hiding(secret http.Header, addresses ...string) *strings.Replacer {
+	const shortest = 8
+	var found []string
+	for _, values := range secret {
+		for _, value := range values {
+			found = append(found, strings.Fields(value)...)
+		}
+	}
+	for _, address := range addresses {
+		if parsed, err := url.Parse(address); err == nil && parsed.User != nil {
+			user := parsed.User.Username()
+			password, _ := parsed.User.Password()
+			// Without a password, the user is a token.
+			found = append(found, base64.StdEncoding.EncodeToString([]byte(user+":"+password)), cmp.Or(password, user))
+		}
+	}
+	var pairs []string
+	for _, one := range found {
+		if len(one) >= shortest {
+			pairs = append(pairs, one, "[redacted]")
+		}
+	}
+	if pairs == nil {
+		return nil
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // headersFor are the headers of a request to an address, which cancels the webhook or not.

@@ -15,15 +15,14 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// statusEndpoint is where the status of a webhook is asked for, by the answer to it; "" when the answer does not say.
+// statusEndpoint is where the status of a webhook is asked for, by the answer to it, without the password of the webhook's
+// own address; "" when the answer does not say.
 //
 // Source: spinnaker/spinnaker orca/orca-webhook webhook/tasks/WebhookStatusCheckUrlRetriever.java. A relative address is
 // resolved against the webhook's here.
 func statusEndpoint(c webhookConfig, answer *webhookAnswer) (string, error) {
 	var found string
 	switch c.resolution {
-	case byGetMethod:
-		return c.url, nil
 	case byLocation:
 		found = answer.header.Get("Location")
 	case byResponse:
@@ -52,13 +51,30 @@ func statusEndpoint(c webhookConfig, answer *webhookAnswer) (string, error) {
 	if status.Scheme != "http" && status.Scheme != "https" {
 		return "", fmt.Errorf("it has the scheme %q, expected http or https", status.Scheme)
 	}
+	if status.User == base.User {
+		status.User = nil // that a relative address took over
+	}
 	return status.String(), nil
+}
+
+// statusAddress is where the status is asked for, with the password of the webhook's own address on its origin.
+func (c *webhookCall) statusAddress() string {
+	if c.state.Endpoint == "" {
+		return c.config.statusURL
+	}
+	home, homeErr := url.Parse(c.config.url)
+	status, err := url.Parse(c.state.Endpoint)
+	if homeErr != nil || err != nil || status.User != nil || !sameOrigin(status, home) {
+		return c.state.Endpoint
+	}
+	status.User = home.User
+	return status.String()
 }
 
 // monitor looks at the status of what the webhook started.
 func (c *webhookCall) monitor(ctx context.Context) engine.Result {
 	if !c.state.Monitoring {
-		c.state = webhookState{Monitoring: true, Endpoint: c.config.statusURL, Since: c.config.before.Milliseconds()}
+		c.state = webhookState{Monitoring: true, Since: c.config.before.Milliseconds()}
 	}
 	skip, _ := engine.Bool(c.Config["skipRemainingWait"])
 	if wait := c.sinceBegin() - c.elapsed(); wait > 0 {
@@ -92,8 +108,9 @@ func (c *webhookCall) look(ctx context.Context) engine.Result {
 		monitor["error"] = result.Message
 		return result
 	}
-	answer, failure := c.send(ctx, webhookRequest{method: http.MethodGet, address: c.state.Endpoint, headers: c.config.headersFor(c.state.Endpoint, false)})
-	shownEndpoint := withoutPassword(c.state.Endpoint)
+	address := c.statusAddress()
+	answer, failure := c.send(ctx, webhookRequest{method: http.MethodGet, address: address, headers: c.config.headersFor(address, false)})
+	shownEndpoint := withoutSecrets(address)
 	switch {
 	case failure != nil && (failure.kind == unknownHost || failure.kind == tooSlow):
 		return engine.Result{Status: spinnaker.Running, Message: fmt.Sprintf("the status at %s could not be asked for: %v", shownEndpoint, failure)}
