@@ -171,6 +171,9 @@ func appendSlice(to []byte, v reflect.Value, depth int) ([]byte, error) {
 
 // appendText appends a text with the escapes that encoding/json writes.
 func appendText(to []byte, text string) []byte {
+	if needed := len(text) + 2; cap(to)-len(to) < needed {
+		to = slices.Grow(to, len(to)+needed) // append adds a quarter only and copies more often
+	}
 	start, done := len(to), 0
 	to = append(to, '"')
 	for i := range len(text) {
