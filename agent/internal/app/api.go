@@ -37,7 +37,7 @@ func (c gateCatalog) DeletePipeline(ctx context.Context, user, application, name
 type starter struct{ runner *runner.Runner }
 
 func (s starter) Start(tx store.Tx, start inbox.Start) (executionID, failure string, err error) {
-	return s.runner.Start(tx, runner.Start{Pipeline: start.Pipeline, Trigger: start.Trigger, Failure: start.Failure,
+	return s.runner.Start(tx, runner.Start{Pipeline: start.Pipeline, Trigger: start.Trigger, Failure: start.Failure, Alone: start.Alone,
 		LaunchOptions: engine.LaunchOptions{User: start.User, Origin: cmp.Or(start.Origin, "api")}})
 }
 

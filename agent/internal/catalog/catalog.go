@@ -106,28 +106,14 @@ func (c *Catalog) Pipeline(ctx context.Context, application, nameOrID string) (p
 }
 
 func find(r store.Reader, application, nameOrID string) (spinnaker.Pipeline, error) {
-	pipelines, err := r.Pipelines(strings.ToLower(application))
-	if err != nil {
-		return spinnaker.Pipeline{}, err
+	p, err := r.PipelineNamed(application, nameOrID)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = r.Pipeline(nameOrID)
 	}
-	var alike []spinnaker.Pipeline
-	for _, p := range pipelines {
-		if p.Name == nameOrID {
-			return p, nil
-		}
-		if strings.EqualFold(p.Name, nameOrID) {
-			alike = append(alike, p)
-		}
+	if errors.Is(err, store.ErrNotFound) || err == nil && !strings.EqualFold(p.Application, application) {
+		return spinnaker.Pipeline{}, spinnaker.NotFound("Pipeline configuration not found (nameOrId: %s in application %s)", nameOrID, application)
 	}
-	if len(alike) == 1 {
-		return alike[0], nil
-	}
-	for _, p := range pipelines {
-		if p.ID == nameOrID {
-			return p, nil
-		}
-	}
-	return spinnaker.Pipeline{}, spinnaker.NotFound("Pipeline configuration not found (nameOrId: %s in application %s)", nameOrID, application)
+	return p, err
 }
 
 // PipelineHistory lists the versions of a configuration, newest first. It outlives the configuration.

@@ -31,6 +31,8 @@ type Start struct {
 	Origin string
 	// Failure, when set, has the execution recorded as failed at its start for that reason.
 	Failure string
+	// Alone says that nothing else is started in the transaction, but for what the end of an execution starts.
+	Alone bool
 }
 
 // Starter launches executions inside a transaction.

@@ -55,7 +55,7 @@ func (i *Inbox) Manual(ctx context.Context, m ManualStart) (executionID string, 
 	}
 	var failure string
 	err = i.Store.Update(ctx, func(tx store.Tx) error {
-		start := Start{Pipeline: p, Trigger: given, User: given.Text("user"), Origin: m.Origin}
+		start := Start{Pipeline: p, Trigger: given, User: given.Text("user"), Origin: m.Origin, Alone: true}
 		if refusal != nil {
 			start.Failure = refusal.Message
 		}

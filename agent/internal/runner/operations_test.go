@@ -129,6 +129,37 @@ func TestFailedStart(t *testing.T) {
 	expect(t, "ended", strings.Join(ended, " "), "TERMINAL")
 }
 
+// TestStartAlone: what needs nothing outside is part of the transaction that starts the execution.
+func TestStartAlone(t *testing.T) {
+	s := openStore(t)
+	var finished []string
+	b := start(t, s, &plugins{}, func(o *runner.Options) {
+		o.Poll = -1 // nothing else has a turn
+		o.Finished = func(ex *spinnaker.Execution) { finished = append(finished, string(ex.Status)) }
+	})
+	for _, test := range []struct{ name, stages, statuses string }{
+		{"stages that need nothing", `{"refId":"1","type":"wait","waitTime":0},{"refId":"2","type":"wait","waitTime":0,"requisiteStageRefIds":["1"]}`,
+			"SUCCEEDED 1=SUCCEEDED 2=SUCCEEDED"},
+		{"one that has to wait", `{"refId":"1","type":"wait","waitTime":0},{"refId":"2","type":"wait","waitTime":60,"requisiteStageRefIds":["1"]}`,
+			"RUNNING 1=SUCCEEDED 2=RUNNING"},
+		{"one of a plugin", `{"refId":"1","type":"wait","waitTime":0},{"refId":"2","type":"work","requisiteStageRefIds":["1"]}`,
+			"RUNNING 1=SUCCEEDED 2=RUNNING"},
+	} {
+		p := pipeline(t, `{"application":"shop","name":"p","stages":[`+test.stages+`]}`)
+		var id string
+		err := s.Update(t.Context(), func(tx store.Tx) (err error) {
+			id, _, err = b.runner.Start(tx, runner.Start{Pipeline: p, Alone: true})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, test.name, statuses(b.execution(id)), test.statuses)
+	}
+	expect(t, "finished", strings.Join(finished, " "), "SUCCEEDED")
+	expect(t, "counted", fmt.Sprint(b.runner.Stats().Ended), "map[SUCCEEDED:1]")
+}
+
 // TestCorrelationID: a second start with the same correlationId is the first one.
 func TestCorrelationID(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})

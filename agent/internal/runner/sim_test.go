@@ -354,7 +354,8 @@ func (u *universe) ask(o naive.Operation) error {
 	asked := u.anyone()
 	if o.Kind == "start" {
 		return asked.Update(u.t.Context(), func(tx store.Tx) (err error) {
-			start := runner.Start{Pipeline: u.pipeline(o.Pipeline), Trigger: spinnaker.Trigger{"user": "ann", "correlationId": o.Execution}}
+			start := runner.Start{Pipeline: u.pipeline(o.Pipeline), Trigger: spinnaker.Trigger{"user": "ann", "correlationId": o.Execution},
+				Alone: u.random.IntN(2) == 0}
 			u.ids[o.Execution], _, err = asked.agent.Start(tx, start)
 			return err
 		})

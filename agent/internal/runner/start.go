@@ -18,6 +18,9 @@ type Start struct {
 	engine.LaunchOptions
 	// Failure, when set, is why the start failed before it came here. It is recorded as an execution.
 	Failure string
+	// Alone says that the caller starts nothing else in the transaction. The first steps, as far as they need nothing outside,
+	// are then part of it.
+	Alone bool
 }
 
 // Start launches an execution inside a transaction of the caller's, and returns its id. One whose launch fails is
@@ -45,31 +48,33 @@ func (r *Runner) Start(tx store.Tx, s Start) (executionID, failure string, err e
 			return err
 		})
 		if launchErr == nil {
-			return ex.ID, "", r.guard("a start", []any{"execution", ex.ID}, func() error { return r.insert(tx, ex) })
+			return ex.ID, "", r.guard("a start", []any{"execution", ex.ID}, func() error { return r.insert(tx, ex, s.Alone) })
 		}
 		s.Failure = launchErr.Error()
 	}
 	ex := r.engine.LaunchFailed(s.Pipeline, s.Trigger, options, now, r.NewID, errors.New(s.Failure))
-	if err := tx.SaveExecution(ex); err != nil {
+	if err := tx.AddExecution(ex); err != nil {
 		return "", "", err
 	}
+	tx.AfterCommit((&turn{Runner: r, ex: ex, now: now, ended: true}).committed)
 	if r.Ended != nil {
 		err = r.Ended(tx, ex.Execution)
 	}
 	return ex.ID, s.Failure, err
 }
 
-// StartTask launches an execution of the jobs of a task inside a transaction of the caller's, and returns its id.
+// StartTask launches an execution of the jobs of a task inside a transaction of the caller's that starts nothing else, and
+// returns its id.
 func (r *Runner) StartTask(tx store.Tx, application, description string, jobs []map[string]any, user string) (string, error) {
 	ex, err := engine.LaunchTask(application, description, jobs, user, tx.Now(), r.NewID)
 	if err != nil {
 		return "", err
 	}
-	return ex.ID, r.insert(tx, ex)
+	return ex.ID, r.insert(tx, ex, true)
 }
 
-// insert stores a new execution, as far on its way as it gets without running a step.
-func (r *Runner) insert(tx store.Tx, ex *engine.Execution) error {
+// insert stores a new execution, as far on its way as it gets without running a step, or a step outside the transaction.
+func (r *Runner) insert(tx store.Tx, ex *engine.Execution, run bool) error {
 	t := &turn{Runner: r, tx: tx, ex: ex, now: tx.Now()}
 	full, waiting, err := t.noSlot()
 	if err != nil {
@@ -84,7 +89,13 @@ func (r *Runner) insert(tx store.Tx, ex *engine.Execution) error {
 	if err := t.apply(events); err != nil {
 		return err
 	}
-	return t.save()
+	if run {
+		if err := t.runDue(maxStartHold); err != nil {
+			return err
+		}
+	}
+	tx.AfterCommit(t.committed)
+	return t.save(tx.AddExecution)
 }
 
 // priorArtifacts returns the artifacts of the newest run of a pipeline that has started, when the pipeline wants them.

@@ -102,22 +102,31 @@ func TestTasks(t *testing.T) {
 		}
 	}
 
-	// A failure of the store is not the job's: it is done again.
+	// A failure of the store is not the job's: the task is not accepted then, and may be submitted again.
+	create := []map[string]any{{"type": "createApplication", "application": app}}
 	catalog.failing.Store(1)
-	ex := b.ended(b.submit([]map[string]any{{"type": "createApplication", "application": app}}))
+	if _, err := b.trySubmit(create); !errors.Is(err, errAway) {
+		t.Errorf("a task whose job the store could not keep: %v, expected %v", err, errAway)
+	}
+	ex := b.ended(b.submit(create))
 	expect(t, "after a failure of the store", statuses(ex), "SUCCEEDED 0=SUCCEEDED")
 	expect(t, "user", fmt.Sprint(ex.Stages[0].Context["newState"].(map[string]any)["user"]), "ann")
 	expect(t, "task", ex.Stages[0].Tasks[0].Name+" "+string(ex.Stages[0].Tasks[0].Status), "upsertApplicationTask SUCCEEDED")
 }
 
-func (b *bench) submit(jobs []map[string]any) (id string) {
+func (b *bench) submit(jobs []map[string]any) string {
 	b.t.Helper()
-	err := b.store.Update(b.t.Context(), func(tx store.Tx) (err error) {
-		id, err = b.runner.StartTask(tx, "shop", "a task", jobs, "ann")
-		return err
-	})
+	id, err := b.trySubmit(jobs)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return id
+}
+
+func (b *bench) trySubmit(jobs []map[string]any) (id string, err error) {
+	err = b.store.Update(b.t.Context(), func(tx store.Tx) (err error) {
+		id, err = b.runner.StartTask(tx, "shop", "a task", jobs, "ann")
+		return err
+	})
+	return id, err
 }

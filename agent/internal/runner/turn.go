@@ -15,10 +15,11 @@ import (
 )
 
 // maxTransitions bounds the steps that one transaction runs, and maxHold the time that they may take: others wait for it.
-// What is left is due at once in the next one.
+// One in which an execution starts has less time: its caller waits too. What is left is due at once in the next one.
 const (
 	maxTransitions = 500
 	maxHold        = time.Second
+	maxStartHold   = 50 * time.Millisecond
 )
 
 // turn is one transaction on one execution.
@@ -55,7 +56,7 @@ func (r *Runner) turn(ctx context.Context, executionID string, how manner, ended
 	until := r.leaseEnd()
 	var t *turn
 	err := r.Store.Update(ctx, func(tx store.Tx) error {
-		t = &turn{Runner: r, tx: tx, now: tx.Now(), free: tokens}
+		t = &turn{Runner: r, tx: tx, free: tokens}
 		return r.guard("a turn", []any{"execution", executionID}, func() error { return t.play(executionID, how, ended) })
 	})
 	if err != nil {
@@ -75,15 +76,7 @@ func (r *Runner) turn(ctx context.Context, executionID string, how manner, ended
 	if t.crowded {
 		r.Store.Announce()
 	}
-	r.turned(executionID, earliest(t.ex, t.now), nil)
-	r.count(t)
-	if t.ended {
-		r.Log.Info("execution ended", "application", t.ex.Application, "pipeline", t.ex.Name, "execution", t.ex.ID,
-			"status", t.ex.Status)
-		if r.Finished != nil {
-			r.Finished(t.ex.Execution)
-		}
-	}
+	t.committed()
 	for _, s := range t.claimed {
 		s.until = until
 		r.begin(ctx, s)
@@ -91,13 +84,23 @@ func (r *Runner) turn(ctx context.Context, executionID string, how manner, ended
 	return nil
 }
 
+// committed does what follows from the turn once it is durable.
+func (t *turn) committed() {
+	t.turned(t.ex.ID, earliest(t.ex, t.now), nil)
+	t.count(t)
+	if !t.ended {
+		return
+	}
+	t.Log.Info("execution ended", "application", t.ex.Application, "pipeline", t.ex.Name, "execution", t.ex.ID,
+		"status", t.ex.Status)
+	if t.Finished != nil {
+		t.Finished(t.ex.Execution)
+	}
+}
+
 // play reads an execution, applies what has happened to it, and writes it back.
 func (t *turn) play(executionID string, how manner, ended *step) error {
-	get := t.tx.Execution
-	if how == turnIfFree {
-		get = t.tx.TryExecution
-	}
-	ex, err := get(executionID)
+	ex, events, err := t.tx.TakeExecution(executionID, how == turnInAnyCase)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // deleted meanwhile
 	}
@@ -107,11 +110,7 @@ func (t *turn) play(executionID string, how manner, ended *step) error {
 	if err != nil {
 		return err
 	}
-	t.ex = ex
-	events, err := t.tx.ExecutionEvents(executionID)
-	if err != nil {
-		return err
-	}
+	t.ex, t.now = ex, t.tx.Now()
 	var consumed []int64
 	for i, event := range events {
 		consumed = append(consumed, event.ID)
@@ -129,10 +128,10 @@ func (t *turn) play(executionID string, how manner, ended *step) error {
 	if err := t.apply(append(events, t.timers()...)); err != nil {
 		return err
 	}
-	if err := t.runDue(); err != nil {
+	if err := t.runDue(maxHold); err != nil {
 		return err
 	}
-	if err := t.save(); err != nil {
+	if err := t.save(t.tx.SaveExecution); err != nil {
 		return err
 	}
 	if err := t.tx.ConsumeExecutionEvents(executionID, consumed); err != nil {
@@ -204,12 +203,12 @@ func (t *turn) apply(events []engine.Event) error {
 	return nil
 }
 
-// runDue runs the due steps that need nothing outside, one after the other, until none is left.
-func (t *turn) runDue() error {
+// runDue runs the due steps that need nothing outside, one after the other, until none is left or their time is over.
+func (t *turn) runDue(hold time.Duration) error {
 	began := time.Now()
 	for range maxTransitions {
 		s, definition := t.nextOwn()
-		if s == nil || time.Since(began) > maxHold {
+		if s == nil || time.Since(began) > hold {
 			return nil
 		}
 		engine.BeginStep(t.ex, s)
@@ -351,8 +350,8 @@ func (r *Runner) found(ref store.StageRef) {
 }
 
 // save writes the execution, and what its end means for others.
-func (t *turn) save() error {
-	if err := t.tx.SaveExecution(t.ex); err != nil {
+func (t *turn) save(write func(*engine.Execution) error) error {
+	if err := write(t.ex); err != nil {
 		return err
 	}
 	if !t.ended || !t.ex.Status.Complete() {

@@ -86,6 +86,8 @@ type Reader interface {
 
 	// Pipeline returns the pipeline configuration with that id.
 	Pipeline(id string) (spinnaker.Pipeline, error)
+	// PipelineNamed returns the pipeline configuration of that name in an application (case ignored).
+	PipelineNamed(application, name string) (spinnaker.Pipeline, error)
 	// Pipelines returns the configurations of an application, or all of them when it is "", by index and name.
 	Pipelines(application string) ([]spinnaker.Pipeline, error)
 	// PipelineStates names the present versions of all configurations, in the order of Pipelines. Of two committed states that have
@@ -175,6 +177,9 @@ type Exporter interface {
 type Tx interface {
 	Reader
 
+	// AfterCommit has f run, with those before it, once the transaction is durable and before Update returns.
+	AfterCommit(f func())
+
 	PutApplication(spinnaker.Application) error
 	// DeleteApplication deletes an application and its pipelines; absent is no error.
 	DeleteApplication(name string) error
@@ -184,13 +189,18 @@ type Tx interface {
 	// DeletePipeline deletes a configuration; its history stays. Absent is no error.
 	DeletePipeline(id string) error
 
-	// TryExecution is Execution, but for an execution that another transaction is at: that one is ErrHeld at once.
-	TryExecution(id string) (*engine.Execution, error)
+	// TakeExecution returns an execution that is to be changed with its events that no Advance has consumed, oldest first.
+	// One that another transaction is at is waited for, or without wait ErrHeld at once.
+	TakeExecution(id string, wait bool) (*engine.Execution, []engine.Event, error)
 	// LockSlots, before Slots, has transactions that decide by the slots of a pipeline configuration take turns until they
 	// end. Those that need not be the only one wait for one that is, and it for them.
 	LockSlots(pipelineConfigID string, only bool) error
+	// AddExecution stores a new execution. One that is there with that id makes the update fail.
+	AddExecution(*engine.Execution) error
 	// SaveExecution writes what differs from the stored execution, its stages and their work. A new id inserts. Claims
-	// stay what they are; a stage that is no longer in the execution goes with its log and references.
+	// stay what they are; a stage that is no longer in the execution goes with its log and references. What an execution
+	// is found by stays what it was at first: its type, application, name, configuration and build time, and its trigger's
+	// type, event and correlation.
 	SaveExecution(*engine.Execution) error
 	// DeleteExecution deletes an execution with all that belongs to it.
 	DeleteExecution(id string) error

@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -25,12 +28,18 @@ var dialect = rows.Dialect{
 // maxQueued bounds the statements that wait for the next round trip.
 const maxQueued = 200
 
-// conn runs the statements of a transaction. Statements of which only the success counts wait for the next one whose
-// result is wanted: all of them are one round trip.
+// conn runs the statements of a transaction. Statements whose result is not needed at once wait for the next one whose
+// result is: all of them are one round trip.
 type conn struct {
 	ctx    context.Context
 	pgx    *pgx.Conn
 	queued *pgx.Batch
+	// found are the readers of what is queued, nil for a statement of which only the success counts.
+	found []func(rows.Rows) error
+	// now is the database's time once it has said so; sent says that it has been asked for anything, answered that it
+	// has answered.
+	now            time.Time
+	sent, answered bool
 	// failed is the first error: the transaction is lost with it.
 	failed error
 }
@@ -39,12 +48,39 @@ func newConn(ctx context.Context, c *pgx.Conn) *conn {
 	return &conn{ctx: ctx, pgx: c, queued: &pgx.Batch{}}
 }
 
+// begin starts a transaction, with the first statement that is sent.
+func (c *conn) begin(statement string) {
+	c.add(nil, statement)
+	c.add(func(found rows.Rows) error {
+		if !found.Next() {
+			return found.Err()
+		}
+		return found.Scan(&c.now)
+	}, "SELECT now()")
+}
+
+// time is the transaction's time; zero when the database does not say it, which loses the transaction.
+func (c *conn) time() time.Time {
+	if c.now.IsZero() && c.flush() != nil {
+		return time.Time{}
+	}
+	return c.now.UTC()
+}
+
+func (c *conn) add(found func(rows.Rows) error, query string, args ...any) {
+	c.queued.Queue(query, storable(args)...)
+	c.found = append(c.found, found)
+}
+
 // Queue implements rows.Conn.
-func (c *conn) Queue(query string, args ...any) error {
+func (c *conn) Queue(query string, args ...any) error { return c.Ask(nil, query, args...) }
+
+// Ask implements rows.Conn.
+func (c *conn) Ask(found func(rows.Rows) error, query string, args ...any) error {
 	if c.failed != nil {
 		return c.failed
 	}
-	c.queued.Queue(query, storable(args)...)
+	c.add(found, query, args...)
 	if c.queued.Len() < maxQueued {
 		return nil
 	}
@@ -56,7 +92,7 @@ func (c *conn) flush() error {
 	if c.failed != nil || c.queued.Len() == 0 {
 		return c.failed
 	}
-	results, err := c.send(c.queued.Len())
+	results, err := c.send(c.found)
 	if err != nil {
 		return err
 	}
@@ -64,17 +100,40 @@ func (c *conn) flush() error {
 }
 
 // send sends what is queued and reads the results of the first statements.
-func (c *conn) send(finished int) (pgx.BatchResults, error) {
+func (c *conn) send(first []func(rows.Rows) error) (pgx.BatchResults, error) {
 	batch := c.queued
-	c.queued = &pgx.Batch{}
+	c.queued, c.found = &pgx.Batch{}, nil
+	c.sent = true
 	results := c.pgx.SendBatch(c.ctx, batch)
-	for range finished {
-		if _, err := results.Exec(); err != nil {
+	for _, found := range first {
+		if err := receive(results, found); err != nil {
 			return nil, c.check(errors.Join(err, ignoreSame(results.Close(), err)))
 		}
+		c.answered = true
 	}
 	return results, nil
 }
+
+// receive reads the result of the next statement of a batch.
+func receive(results pgx.BatchResults, found func(rows.Rows) error) error {
+	if found == nil {
+		_, err := results.Exec()
+		return err
+	}
+	answer, err := results.Query()
+	if err != nil {
+		return err
+	}
+	err = found(unread{answer})
+	answer.Close()
+	return cmp.Or(answer.Err(), err)
+}
+
+// unread are rows that the batch closes.
+type unread struct{ pgx.Rows }
+
+// Close implements rows.Rows.
+func (unread) Close() error { return nil }
 
 // ignoreSame returns an error unless it only repeats an earlier one.
 func ignoreSame(err, earlier error) error {
@@ -98,6 +157,14 @@ func (c *conn) check(err error) error {
 	return explain(err)
 }
 
+// lost is the error of a transaction that goes on after it has been lost.
+func (c *conn) lost() error {
+	if c.failed == nil {
+		return nil
+	}
+	return fmt.Errorf("the transaction was lost with an earlier error: %w", explain(c.failed))
+}
+
 // Exec implements rows.Conn.
 func (c *conn) Exec(query string, args ...any) (int64, error) {
 	tag, err := c.last(query, args...)
@@ -109,8 +176,8 @@ func (c *conn) last(query string, args ...any) (tag pgconn.CommandTag, err error
 	if c.failed != nil {
 		return tag, c.failed
 	}
-	before := c.queued.Len()
-	c.queued.Queue(query, storable(args)...)
+	before := c.found
+	c.add(nil, query, args...)
 	results, err := c.send(before)
 	if err != nil {
 		return tag, err
@@ -119,6 +186,7 @@ func (c *conn) last(query string, args ...any) (tag pgconn.CommandTag, err error
 	if closed := results.Close(); err == nil {
 		err = closed
 	}
+	c.answered = c.answered || err == nil
 	return tag, c.check(err)
 }
 
@@ -127,8 +195,8 @@ func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 	if c.failed != nil {
 		return nil, c.failed
 	}
-	before := c.queued.Len()
-	c.queued.Queue(query, storable(args)...)
+	before := c.found
+	c.add(nil, query, args...)
 	results, err := c.send(before)
 	if err != nil {
 		return nil, err
@@ -137,6 +205,7 @@ func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 	if err != nil {
 		return nil, c.check(errors.Join(err, ignoreSame(results.Close(), err)))
 	}
+	c.answered = true
 	return &answer{Rows: found, conn: c, results: results}, nil
 }
 

@@ -222,7 +222,7 @@ func (s *Store) View(ctx context.Context, read func(store.Reader) error) error {
 	}
 }
 
-// view runs read on a snapshot; began says whether it came to that.
+// view runs read on a snapshot; began says whether the database answered anything.
 func (s *Store) view(ctx context.Context, read func(store.Reader) error) (began bool, err error) {
 	pooled, err := s.acquire(ctx)
 	if err != nil {
@@ -233,13 +233,14 @@ func (s *Store) view(ctx context.Context, read func(store.Reader) error) (began 
 	defer cancel()
 	c := newConn(detached, pooled.Conn())
 	defer s.rollback(ctx, c)
-	now, err := begin(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-	if err != nil {
-		return false, fmt.Errorf("begin to read: %w", err)
-	}
-	r := rows.NewReader(ctx, c, dialect, now)
+	c.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	r := rows.NewReader(ctx, c, dialect, c.time)
 	defer r.End()
-	return true, read(r)
+	err = read(r)
+	if err == nil {
+		err = c.lost()
+	}
+	return c.answered, err
 }
 
 // Stats implements store.Store.

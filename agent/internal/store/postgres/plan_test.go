@@ -103,7 +103,7 @@ func TestQueriesUseAnIndex(t *testing.T) {
 	for n, c2 := range cases {
 		t.Run(fmt.Sprint(n, " ", c2.index), func(t *testing.T) {
 			r := &recorder{conn: newConn(t.Context(), c)}
-			if err := c2.read(rows.NewReader(t.Context(), r, dialect, time.Now())); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err := c2.read(rows.NewReader(t.Context(), r, dialect, time.Now)); err != nil && !errors.Is(err, store.ErrNotFound) {
 				t.Fatal(err)
 			}
 			plan := r.plans[c2.query]

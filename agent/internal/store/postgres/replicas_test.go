@@ -264,7 +264,7 @@ func TestHeldExecution(t *testing.T) {
 			return err
 		}
 		err := stores[1].Update(t.Context(), func(other store.Tx) error {
-			_, err := other.TryExecution("ex")
+			_, _, err := other.TakeExecution("ex", false)
 			return err
 		})
 		if !errors.Is(err, store.ErrHeld) {

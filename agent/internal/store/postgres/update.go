@@ -107,12 +107,8 @@ func (s *Store) try(ctx context.Context, change func(store.Tx) error) (outcome, 
 	c := newConn(detached, pooled.Conn())
 	own := sessionOf(pooled.Conn())
 	own.change++
-	now, err := begin(c, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-	if err != nil {
-		s.rollback(ctx, c)
-		return outcomeOf(c.failed), fmt.Errorf("begin: %w", err)
-	}
-	t := rows.NewTx(context.WithoutCancel(ctx), c, dialect, now, func() (int64, error) { return nextGeneration(c) })
+	c.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	t := rows.NewTx(context.WithoutCancel(ctx), c, dialect, c.time, func() (int64, error) { return nextGeneration(c) })
 	if err := s.run(ctx, c, t, change); err != nil {
 		if c.failed != nil {
 			return outcomeOf(c.failed), err
@@ -120,15 +116,6 @@ func (s *Store) try(ctx context.Context, change func(store.Tx) error) (outcome, 
 		return final, err
 	}
 	return s.commit(ctx, c, t, own)
-}
-
-// begin starts a transaction and returns the database's time.
-func begin(c *conn, statement string) (now time.Time, err error) {
-	if err := c.Queue(statement); err != nil {
-		return now, err
-	}
-	err = c.value("SELECT now()", &now)
-	return now.UTC(), err
 }
 
 // nextGeneration takes a number from a sequence, which no rollback turns back.
@@ -149,15 +136,15 @@ func (s *Store) run(ctx context.Context, c *conn, t *rows.Tx, change func(store.
 	}()
 	err = change(t)
 	returned = true
-	if err == nil && c.failed != nil {
-		err = fmt.Errorf("the transaction was lost with an earlier error: %w", explain(c.failed))
+	if err == nil {
+		err = c.lost()
 	}
 	return err
 }
 
 // rollback gives a transaction up. A connection on which that is not possible is closed, which gives it up too.
 func (s *Store) rollback(ctx context.Context, c *conn) {
-	if c.pgx.IsClosed() {
+	if !c.sent || c.pgx.IsClosed() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
@@ -200,12 +187,13 @@ func (s *Store) commit(ctx context.Context, c *conn, t *rows.Tx, own *session) (
 	}
 }
 
-// committed counts a transaction and signals the work that it left.
+// committed counts a transaction, signals the work that it left and runs what waited for the commit.
 func (s *Store) committed(t *rows.Tx) {
 	s.commits.Add(1)
 	if t.Due() {
 		s.signal()
 	}
+	t.Committed()
 }
 
 // acquire takes a connection from the pool.

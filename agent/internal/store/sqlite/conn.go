@@ -177,6 +177,15 @@ func (c *conn) Queue(query string, args ...any) error {
 	return err
 }
 
+// Ask implements rows.Conn.
+func (c *conn) Ask(found func(rows.Rows) error, query string, args ...any) error {
+	answer, err := c.Query(query, args...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(found(answer), answer.Close())
+}
+
 // Query implements rows.Conn.
 func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 	stmt, err := c.prepared(query)

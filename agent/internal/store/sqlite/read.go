@@ -66,7 +66,7 @@ func view(ctx context.Context, c *conn, now time.Time, read func(store.Reader) e
 	if _, err := c.Exec("BEGIN"); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
-	r := rows.NewReader(ctx, c, dialect, now)
+	r := rows.NewReader(ctx, c, dialect, at(now))
 	defer func() {
 		r.End()
 		if _, end := c.Exec("ROLLBACK"); end != nil && err == nil {

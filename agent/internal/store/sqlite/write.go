@@ -43,7 +43,11 @@ func (s *Store) Update(ctx context.Context, change func(store.Tx) error) error {
 	if err := u.run(turn.tx, change); err != nil {
 		return s.named(err)
 	}
-	return s.named(<-u.committed)
+	if err := <-u.committed; err != nil {
+		return s.named(err)
+	}
+	turn.tx.Committed()
+	return nil
 }
 
 // enqueue waits until the writer takes the update.
@@ -141,7 +145,7 @@ func (s *Store) admit(u *update) (*rows.Tx, error) {
 		u.turn <- turn{err: fmt.Errorf("begin: %w", err)}
 		return nil, err
 	}
-	t := rows.NewTx(u.ctx, s.writer, dialect, s.time(), s.nextGeneration)
+	t := rows.NewTx(u.ctx, s.writer, dialect, at(s.time()), s.nextGeneration)
 	began := s.now()
 	u.turn <- turn{tx: t}
 	failed := <-u.ran
@@ -175,6 +179,9 @@ func (s *Store) rollback() {
 		s.log.Debug("roll back", "error", err)
 	}
 }
+
+// at is a clock that stands still.
+func at(now time.Time) func() time.Time { return func() time.Time { return now } }
 
 // time is what the database says that it is.
 func (s *Store) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

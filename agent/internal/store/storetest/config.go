@@ -75,6 +75,10 @@ func testPipelineOrder(t *testing.T, s store.Store) {
 	same(t, "of the application", names("Shop"), []string{"first", "last but one", "Ant", "zebra"})
 	same(t, "of all", names(""), []string{"other", "first", "last but one", "Ant", "zebra"})
 	same(t, "of an unknown application", names("nope"), []string(nil))
+	named := read(t, s, func(r store.Reader) (spinnaker.Pipeline, error) { return r.PipelineNamed("SHOP", "ant") })
+	same(t, "by its name", named.ID, "2")
+	err := readError(t, s, func(r store.Reader) (spinnaker.Pipeline, error) { return r.PipelineNamed("bank", "ant") })
+	same(t, "by a name of another application", errors.Is(err, store.ErrNotFound), true)
 	testVersions(t, s)
 }
 

@@ -16,6 +16,7 @@ func executionTests() map[string]func(*testing.T, store.Store) {
 	return map[string]func(*testing.T, store.Store){
 		"an execution is kept whole":                        testExecution,
 		"saving again keeps what changed":                   testSaveAgain,
+		"an execution is added once":                        testAdd,
 		"saving without having read keeps what changed":     testSaveUnread,
 		"stages may come and go, in any order":              testStagesChange,
 		"a stage's state is bounded":                        testStateBound,
@@ -25,7 +26,7 @@ func executionTests() map[string]func(*testing.T, store.Store) {
 		"executions with events are pending":                testPending,
 		"a stage's log grows and is read from any line":     testStageLog,
 		"an execution is deleted with all that is its own":  testDeleteExecution,
-		"an execution that nobody is at can be had at once": testTryExecution,
+		"an execution that nobody is at can be had at once": testTakeExecution,
 	}
 }
 
@@ -126,6 +127,21 @@ func testSaveAgain(t *testing.T, s store.Store) {
 	same(t, "shown", plain(t, found.Execution), plain(t, want.Execution))
 	same(t, "work", found.Work, want.Work)
 	same(t, "waiting", found.Waiting, false)
+}
+
+func testAdd(t *testing.T, s store.Store) {
+	want := rich(t, "ex")
+	update(t, s, func(tx store.Tx) error { return tx.AddExecution(want) })
+	same(t, "shown", plain(t, load(t, s, "ex").Execution), plain(t, want.Execution))
+
+	again := rich(t, "ex")
+	edit(again)
+	if err := s.Update(t.Context(), func(tx store.Tx) error { return tx.AddExecution(again) }); err == nil {
+		t.Error("an execution was added twice")
+	}
+	found := load(t, s, "ex")
+	same(t, "shown after the second time", plain(t, found.Execution), plain(t, want.Execution))
+	same(t, "work after the second time", found.Work, want.Work)
 }
 
 func testSaveUnread(t *testing.T, s store.Store) {
@@ -284,18 +300,26 @@ func testStageLog(t *testing.T, s store.Store) {
 	same(t, "of a stage that is gone", lines(0, 0), []store.LogLine(nil))
 }
 
-func testTryExecution(t *testing.T, s store.Store) {
+func testTakeExecution(t *testing.T, s store.Store) {
 	save(t, s, rich(t, "ex"))
-	update(t, s, func(tx store.Tx) error {
-		found, err := tx.TryExecution("ex")
-		if err != nil {
-			return err
-		}
-		same(t, "shown", plain(t, found.Execution), plain(t, rich(t, "ex").Execution))
-		_, err = tx.TryExecution("nope")
-		same(t, "not found", errors.Is(err, store.ErrNotFound), true)
-		return nil
-	})
+	for _, reason := range []string{"first", "second"} {
+		update(t, s, func(tx store.Tx) error {
+			return tx.AddExecutionEvent("ex", engine.Event{Kind: engine.EventCancel, Reason: reason})
+		})
+	}
+	for _, wait := range []bool{false, true} {
+		update(t, s, func(tx store.Tx) error {
+			found, events, err := tx.TakeExecution("ex", wait)
+			if err != nil {
+				return err
+			}
+			same(t, "shown", plain(t, found.Execution), plain(t, rich(t, "ex").Execution))
+			same(t, "events", []string{events[0].Reason, events[1].Reason}, []string{"first", "second"})
+			_, _, err = tx.TakeExecution("nope", wait)
+			same(t, "not found", errors.Is(err, store.ErrNotFound), true)
+			return nil
+		})
+	}
 }
 
 func testDeleteExecution(t *testing.T, s store.Store) {

@@ -20,6 +20,7 @@ func updateTests(atOnce int) map[string]func(*testing.T, store.Store) {
 		"a committed change is seen by later reads":             testCommitted,
 		"a failed change leaves nothing":                        testFailed,
 		"of many at once the failed ones leave nothing":         testGroup,
+		"what waits for the commit is done after it":            testAfterCommit,
 		"a panic is the caller's and leaves nothing":            testPanic,
 		"a goroutine that ends inside leaves nothing":           testGoexit,
 		"the context counts while waiting for the turn":         func(t *testing.T, s store.Store) { testContextQueued(t, s, atOnce) },
@@ -51,6 +52,25 @@ func actions(tb testing.TB, s store.Store) []string {
 func testCommitted(t *testing.T, s store.Store) {
 	update(t, s, func(tx store.Tx) error { return audit(tx, "one") })
 	same(t, "rows", actions(t, s), []string{"one"})
+}
+
+func testAfterCommit(t *testing.T, s store.Store) {
+	var seen []string
+	look := func(name string) func() {
+		return func() { seen = append(seen, fmt.Sprint(name, actions(t, s))) }
+	}
+	update(t, s, func(tx store.Tx) error {
+		tx.AfterCommit(look("first "))
+		tx.AfterCommit(look("second "))
+		return audit(tx, "one")
+	})
+	same(t, "seen", seen, []string{"first [one]", "second [one]"})
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		tx.AfterCommit(look("third "))
+		return errors.New("changed my mind")
+	})
+	same(t, "the second update failed", err != nil, true)
+	same(t, "seen", len(seen), 2)
 }
 
 func testFailed(t *testing.T, s store.Store) {

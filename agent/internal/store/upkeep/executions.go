@@ -58,12 +58,15 @@ func (k *Keeper) keep(now time.Time) store.ExecutionRetention {
 func deleteExecutions(tx store.Tx, ids []string) (int, error) {
 	deleted := 0
 	for _, id := range ids {
-		ex, err := tx.TryExecution(id)
+		ex, events, err := tx.TakeExecution(id, false)
 		if errors.Is(err, store.ErrHeld) || errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return deleted, err
+		}
+		if len(events) > 0 {
+			continue // it may be restarted
 		}
 		resting, err := atRest(tx, ex.Execution)
 		if err != nil {
@@ -80,15 +83,12 @@ func deleteExecutions(tx store.Tx, ids []string) (int, error) {
 	return deleted, nil
 }
 
-// atRest says whether nobody has anything to do with an execution any more: it ended a while ago, no event waits for it (it
-// may be restarted), and it is no child of an unfinished execution, which will ask how it ended.
+// atRest says whether nobody has anything to do with an execution any more: it ended a while ago, and it is no child of an
+// unfinished execution, which will ask how it ended.
 func atRest(tx store.Tx, ex *spinnaker.Execution) (bool, error) {
 	ended := max(ex.BuildTime, ex.EndTime).Time()
 	if !ex.Status.Complete() || ended.After(tx.Now().Add(-rest)) {
 		return false, nil
-	}
-	if events, err := tx.ExecutionEvents(ex.ID); err != nil || len(events) > 0 {
-		return false, err
 	}
 	parent := ex.Trigger.Text("parentPipelineId")
 	if parent == "" {

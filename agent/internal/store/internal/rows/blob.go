@@ -99,7 +99,7 @@ func (u *upload) Write(data []byte) (int, error) {
 func (u *upload) flush(t *Tx, chunk []byte) (id int64, err error) {
 	if id = u.id; id == 0 {
 		id, err = one(&t.scope, store.ErrNotFound, scanned[int64],
-			"INSERT INTO blob (size, chunks, media_type, created_at) VALUES (0, 0, '', $1) RETURNING id", micros(t.now))
+			"INSERT INTO blob (size, chunks, media_type, created_at) VALUES (0, 0, '', $1) RETURNING id", micros(t.Now()))
 		if err != nil {
 			return 0, err
 		}
@@ -241,7 +241,7 @@ func (b Bodies) CollectBlobs(ctx context.Context, age time.Duration) (int, error
 			t := change.(*Tx)
 			ids, err := list(&t.scope, scanned[int64], `DELETE FROM blob WHERE id IN (SELECT id FROM blob
 				WHERE created_at <= $1 AND NOT EXISTS (SELECT 1 FROM blob_ref WHERE blob_id = blob.id) LIMIT $2`+t.dialect.Unused+`)
-				RETURNING id`, t.now.Add(-age).UnixMicro(), collectBatch)
+				RETURNING id`, t.Now().Add(-age).UnixMicro(), collectBatch)
 			deleted = len(ids)
 			return err
 		})

@@ -37,6 +37,12 @@ func (r *Reader) Pipeline(id string) (spinnaker.Pipeline, error) {
 	return one(&r.scope, notFound("pipeline", id), scanPipeline, "SELECT document FROM pipeline WHERE id = $1"+r.share, id)
 }
 
+// PipelineNamed implements store.Reader.
+func (r *Reader) PipelineNamed(application, name string) (spinnaker.Pipeline, error) {
+	return one(&r.scope, notFound("pipeline", name), scanPipeline,
+		"SELECT document FROM pipeline WHERE application = $1 AND name = $2"+r.share, strings.ToLower(application), strings.ToLower(name))
+}
+
 // Pipelines implements store.Reader.
 func (r *Reader) Pipelines(application string) ([]spinnaker.Pipeline, error) {
 	if application == "" {

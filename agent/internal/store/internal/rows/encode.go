@@ -83,6 +83,9 @@ func (c config) size() int {
 
 // encode turns an execution into its rows.
 func encode(ex *engine.Execution) (*executionRow, error) {
+	if ex.ID == "" {
+		return nil, errors.New("it has no id")
+	}
 	row := &executionRow{id: ex.ID, waiting: ex.Waiting, parts: parts{}, stages: make(map[string]*stageRow, len(ex.Stages))}
 	launched := config{ex.InitialConfig, ex.Notifications, ex.SystemNotifications, ex.TemplateVariables}
 	if err := row.parts.add(partConfig, launched, launched.size()); err != nil {

@@ -4,8 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
 	"github.com/gennaker/gennaker/agent/internal/store"
@@ -15,21 +13,30 @@ import (
 // Execution implements store.Reader.
 func (r *Reader) Execution(id string) (*engine.Execution, error) { return r.execution(id, r.hold) }
 
-// TryExecution implements store.Tx.
-func (t *Tx) TryExecution(id string) (*engine.Execution, error) {
-	ex, err := t.execution(id, t.dialect.TryHold)
-	if t.dialect.TryHold == "" || !errors.Is(err, store.ErrNotFound) {
-		return ex, err
+// TakeExecution implements store.Tx.
+func (t *Tx) TakeExecution(id string, wait bool) (*engine.Execution, []engine.Event, error) {
+	hold := t.hold
+	if !wait {
+		hold = t.dialect.TryHold
+	}
+	var events []engine.Event
+	ex, err := t.execution(id, hold, question{each(func(rows Rows) error {
+		event, err := scanEngineEvent(rows)
+		events = append(events, event)
+		return err
+	}), selectExecutionEvents, id})
+	if wait || t.dialect.TryHold == "" || !errors.Is(err, store.ErrNotFound) {
+		return ex, events, err
 	}
 	if _, err := one(&t.scope, notFound("execution", id), scanned[int], "SELECT 1 FROM execution WHERE id = $1", id); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return nil, fmt.Errorf("execution %q: %w", id, store.ErrHeld)
+	return nil, nil, fmt.Errorf("execution %q: %w", id, store.ErrHeld)
 }
 
-// execution reads an execution; hold is the lock that its row is read with.
-func (r *Reader) execution(id, hold string) (*engine.Execution, error) {
-	row, err := r.executionRow(id, hold)
+// execution reads an execution; hold is the lock that its row is read with, and more is asked along the way.
+func (r *Reader) execution(id, hold string, more ...question) (*engine.Execution, error) {
+	row, err := r.executionRow(id, hold, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -40,15 +47,22 @@ func (r *Reader) execution(id, hold string) (*engine.Execution, error) {
 	return ex, nil
 }
 
-// executionRow reads an execution with all its stages and parts.
-func (r *Reader) executionRow(id, hold string) (*executionRow, error) {
-	row, err := one(&r.scope, notFound("execution", id), scanExecution,
-		"SELECT id, head, stage_order, waiting FROM execution WHERE id = $1"+hold, id)
+// executionRow reads an execution with all its stages and parts, in one round trip. The lock comes first: what is read
+// after it stays as it is.
+func (r *Reader) executionRow(id, hold string, more ...question) (*executionRow, error) {
+	row := newExecutionRow()
+	err := r.ask(each(row.scan), "SELECT id, head, stage_order, waiting FROM execution WHERE id = $1"+hold, id)
+	for _, q := range more {
+		err = errors.Join(err, r.ask(q.found, q.query, q.arg))
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := r.fill(map[string]*executionRow{id: row}, false); err != nil {
+	if err := r.fill(map[string]*executionRow{id: row}, "execution_id = $1", id, false); err != nil {
 		return nil, fmt.Errorf("execution %q: %w", id, err)
+	}
+	if row.id == "" {
+		return nil, notFound("execution", id)
 	}
 	if r.seen != nil {
 		r.seen[id] = row
@@ -57,54 +71,50 @@ func (r *Reader) executionRow(id, hold string) (*executionRow, error) {
 }
 
 func scanExecution(rows Rows) (*executionRow, error) {
-	row := &executionRow{parts: parts{}, stages: map[string]*stageRow{}}
+	row := newExecutionRow()
+	return row, row.scan(rows)
+}
+
+func newExecutionRow() *executionRow {
+	return &executionRow{parts: parts{}, stages: map[string]*stageRow{}}
+}
+
+func (row *executionRow) scan(rows Rows) error {
 	var waiting int64
 	err := rows.Scan(&row.id, &row.head, &row.order, &waiting)
 	row.waiting = waiting != 0
-	return row, err
+	return err
 }
 
-// fill reads the stages of executions and the parts; brief leaves out what may be large.
-func (r *Reader) fill(executions map[string]*executionRow, brief bool) error {
-	ids := listOf(slices.Collect(maps.Keys(executions)))
-	if err := r.fillStages(executions, ids, brief); err != nil {
-		return err
-	}
-	query := "SELECT execution_id, stage_id, name, document FROM part WHERE " + r.dialect.among("execution_id", "$1")
+// fill reads the stages of executions and the parts. among is the condition on execution_id; brief leaves out what may be
+// large.
+func (r *Reader) fill(executions map[string]*executionRow, among string, ids any, brief bool) error {
+	state, kind := "state", ""
 	if brief {
-		query += " AND stage_id = '' AND name <> '" + partParent + "'"
+		state, kind = "NULL", " AND stage_id = '' AND name <> '"+partParent+"'"
 	}
-	return r.fillParts(executions, ids, query)
-}
-
-func (r *Reader) fillStages(executions map[string]*executionRow, ids List, brief bool) error {
-	state := "state"
-	if brief {
-		state = "NULL"
-	}
-	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
+	err := r.ask(each(func(rows Rows) error {
 		var execution, id string
 		var kept []byte
 		var due sql.NullInt64
 		row := &stageRow{parts: parts{}}
 		if err := rows.Scan(&execution, &id, &row.head, &row.work, &kept, &row.phase, &due); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		row.state = string(kept)
 		if due.Valid {
 			row.due = due.Int64
 		}
 		executions[execution].stages[id] = row
-		return struct{}{}, nil
-	}, "SELECT execution_id, id, head, work, "+state+", phase, due_at FROM stage WHERE "+r.dialect.among("execution_id", "$1"), ids)
-	return err
-}
-
-func (r *Reader) fillParts(executions map[string]*executionRow, ids List, query string) error {
-	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
+		return nil
+	}), "SELECT execution_id, id, head, work, "+state+", phase, due_at FROM stage WHERE "+among, ids)
+	if err != nil {
+		return err
+	}
+	return r.read(each(func(rows Rows) error {
 		var execution, stage, name, document string
 		if err := rows.Scan(&execution, &stage, &name, &document); err != nil {
-			return struct{}{}, err
+			return err
 		}
 		row := executions[execution]
 		if stage == "" {
@@ -112,9 +122,8 @@ func (r *Reader) fillParts(executions map[string]*executionRow, ids List, query 
 		} else if of := row.stages[stage]; of != nil {
 			of.parts[name] = document
 		}
-		return struct{}{}, nil
-	}, query, ids)
-	return err
+		return nil
+	}), "SELECT execution_id, stage_id, name, document FROM part WHERE "+among+kind, ids)
 }
 
 // ExecutionByCorrelation implements store.Reader.
@@ -166,20 +175,24 @@ func (t *Tx) LockSlots(pipelineConfigID string, only bool) error {
 
 // ExecutionEvents implements store.Reader.
 func (r *Reader) ExecutionEvents(executionID string) ([]engine.Event, error) {
-	events, err := list(&r.scope, func(rows Rows) (event engine.Event, err error) {
-		var id int64
-		var text []byte
-		if err := rows.Scan(&id, &text); err != nil {
-			return event, err
-		}
-		err = spinnaker.Decode(text, &event)
-		event.ID = id
-		return event, err
-	}, "SELECT id, event FROM execution_event WHERE execution_id = $1 ORDER BY id", executionID)
+	events, err := list(&r.scope, scanEngineEvent, selectExecutionEvents, executionID)
 	if err != nil {
 		return nil, fmt.Errorf("read the events of execution %q: %w", executionID, err)
 	}
 	return events, nil
+}
+
+const selectExecutionEvents = "SELECT id, event FROM execution_event WHERE execution_id = $1 ORDER BY id"
+
+func scanEngineEvent(rows Rows) (event engine.Event, err error) {
+	var id int64
+	var text []byte
+	if err := rows.Scan(&id, &text); err != nil {
+		return event, err
+	}
+	err = spinnaker.Decode(text, &event)
+	event.ID = id
+	return event, err
 }
 
 // PendingExecutions implements store.Reader.

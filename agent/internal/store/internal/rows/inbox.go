@@ -179,7 +179,7 @@ func (t *Tx) DeleteCandidate(id string) error {
 // AddStart implements store.Tx.
 func (t *Tx) AddStart(key, executionID string) error {
 	inserted, err := t.exec("INSERT INTO start (key, execution_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-		key, executionID, micros(t.now))
+		key, executionID, micros(t.Now()))
 	if err != nil {
 		return fmt.Errorf("add start %q: %w", key, err)
 	}
@@ -196,7 +196,7 @@ func (t *Tx) AddStart(key, executionID string) error {
 // JobStates implements store.Reader.
 func (r *Reader) JobStates(master string) (map[string][]byte, error) {
 	states := map[string][]byte{}
-	_, err := list(&r.scope, func(rows Rows) (struct{}, error) {
+	err := r.read(each(func(rows Rows) error {
 		var job string
 		var state []byte
 		err := rows.Scan(&job, &state)
@@ -204,8 +204,8 @@ func (r *Reader) JobStates(master string) (map[string][]byte, error) {
 			state = []byte{} // an empty state is one
 		}
 		states[job] = state
-		return struct{}{}, err
-	}, "SELECT job, state FROM job_state WHERE master = $1", master)
+		return err
+	}), "SELECT job, state FROM job_state WHERE master = $1", master)
 	if err != nil {
 		return nil, fmt.Errorf("master %q: read the state of its jobs: %w", master, err)
 	}

@@ -3,6 +3,7 @@ package rows
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -82,7 +83,8 @@ func (r *Reader) executionsOnce(query store.ExecutionQuery) ([]*spinnaker.Execut
 	for _, row := range rows {
 		byID[row.id] = row
 	}
-	if err := r.fill(byID, query.Brief); err != nil {
+	ids := listOf(slices.Collect(maps.Keys(byID)))
+	if err := r.fill(byID, r.dialect.among("execution_id", "$1"), ids, query.Brief); err != nil {
 		return nil, err
 	}
 	out := make([]*spinnaker.Execution, len(rows))

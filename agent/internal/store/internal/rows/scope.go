@@ -20,6 +20,8 @@ type Conn interface {
 	// Queue runs a statement of which only the success counts. It may run as late as with the next statement or the
 	// commit, which then report its error.
 	Queue(query string, args ...any) error
+	// Ask runs a query and has found read its rows. Both may happen as late as with the next statement or the commit.
+	Ask(found func(Rows) error, query string, args ...any) error
 	Query(query string, args ...any) (Rows, error)
 }
 
@@ -80,6 +82,21 @@ func (s *scope) queue(query string, args ...any) error {
 	return s.conn.Queue(query, args...)
 }
 
+// question is a query for one thing that is asked along with others.
+type question struct {
+	found func(Rows) error
+	query string
+	arg   any
+}
+
+// ask runs a query and has found read its rows, with the next statement of which the result is wanted.
+func (s *scope) ask(found func(Rows) error, query string, args ...any) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	return s.conn.Ask(found, query, args...)
+}
+
 // change runs a statement that must change a row; when it changes none, the error is missing.
 func (s *scope) change(missing error, query string, args ...any) error {
 	switch changed, err := s.exec(query, args...); {
@@ -99,21 +116,38 @@ func (s *scope) query(query string, args ...any) (Rows, error) {
 	return s.conn.Query(query, args...)
 }
 
+// read runs a query and has found read its rows.
+func (s *scope) read(found func(Rows) error, query string, args ...any) error {
+	rows, err := s.query(query, args...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(found(rows), rows.Close())
+}
+
+// each reads rows one by one.
+func each(scan func(Rows) error) func(Rows) error {
+	return func(rows Rows) error {
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+}
+
 // list runs a query and scans its rows.
 func list[T any](s *scope, scan func(Rows) (T, error), query string, args ...any) (out []T, err error) {
-	rows, err := s.query(query, args...)
+	err = s.read(each(func(rows Rows) error {
+		item, err := scan(rows)
+		out = append(out, item)
+		return err
+	}), query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, item)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // one runs a query for one row; when there is none, the error is missing.

@@ -28,7 +28,7 @@ type Dialect struct {
 type Reader struct {
 	scope
 	dialect Dialect
-	now     time.Time
+	now     func() time.Time
 	// hold and share are the dialect's locks in a transaction that may write, and empty in others.
 	hold, share string
 	// seen are the executions read so far, as they are stored. Only transactions that may write keep them.
@@ -41,6 +41,7 @@ type Tx struct {
 	// generation returns a number that no state of applications and pipelines has had.
 	generation func() (int64, error)
 	due        bool
+	after      []func()
 }
 
 var (
@@ -48,14 +49,14 @@ var (
 	_ store.Tx     = (*Tx)(nil)
 )
 
-// NewReader makes a Reader that began at a time of the database's. ctx is looked at before each statement.
-func NewReader(ctx context.Context, conn Conn, dialect Dialect, now time.Time) *Reader {
+// NewReader makes a Reader. now is the database's time, always the same. ctx is looked at before each statement.
+func NewReader(ctx context.Context, conn Conn, dialect Dialect, now func() time.Time) *Reader {
 	return &Reader{scope: scope{conn: conn, ctx: ctx}, dialect: dialect, now: now}
 }
 
-// NewTx makes a Tx that began at a time of the database's. generation returns a number that no state of applications and
+// NewTx makes a Tx. now is the database's time, always the same. generation returns a number that no state of applications and
 // pipelines has had.
-func NewTx(ctx context.Context, conn Conn, dialect Dialect, now time.Time, generation func() (int64, error)) *Tx {
+func NewTx(ctx context.Context, conn Conn, dialect Dialect, now func() time.Time, generation func() (int64, error)) *Tx {
 	return &Tx{generation: generation, Reader: Reader{
 		scope: scope{conn: conn, ctx: ctx}, dialect: dialect, now: now,
 		hold: dialect.Hold, share: dialect.Share, seen: map[string]*executionRow{},
@@ -65,8 +66,18 @@ func NewTx(ctx context.Context, conn Conn, dialect Dialect, now time.Time, gener
 // Due says whether the transaction leaves work due, now or later.
 func (t *Tx) Due() bool { return t.due }
 
+// AfterCommit implements store.Tx.
+func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+
+// Committed runs what waits for the commit.
+func (t *Tx) Committed() {
+	for _, f := range t.after {
+		f()
+	}
+}
+
 // Now implements store.Reader.
-func (r *Reader) Now() time.Time { return r.now }
+func (r *Reader) Now() time.Time { return r.now() }
 
 // Probe writes a row under a name that nobody else uses, and takes it back: does it commit, the store can be written to.
 func (t *Tx) Probe(name string) error {
@@ -79,7 +90,7 @@ func (t *Tx) Probe(name string) error {
 // orNow returns when, or the transaction's time if it is not set.
 func (t *Tx) orNow(when time.Time) any {
 	if when.IsZero() {
-		when = t.now
+		when = t.Now()
 	}
 	return micros(when)
 }

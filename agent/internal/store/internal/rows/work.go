@@ -146,7 +146,7 @@ func (t *Tx) Renew(i store.Incarnation) error {
 	}
 	_, err := t.exec(`INSERT INTO incarnation (id, host, pid, version, started_at, renewed_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at`,
-		i.ID, i.Host, i.PID, i.Version, t.orNow(i.StartedAt), micros(t.now))
+		i.ID, i.Host, i.PID, i.Version, t.orNow(i.StartedAt), micros(t.Now()))
 	if err != nil {
 		return fmt.Errorf("renew incarnation %q: %w", i.ID, err)
 	}
