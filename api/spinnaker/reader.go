@@ -312,27 +312,27 @@ func (r *reader) string() ([]byte, bool) {
 	if r.peek() != '"' {
 		return nil, false
 	}
-	start, ascii, escaped, plain := r.at, true, false, true
-	for r.at++; r.at < len(r.text); r.at++ {
-		switch c := r.text[r.at]; {
+	text, ascii, escaped, plain := r.text[r.at+1:], true, false, true
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
 		case c == '"':
-			r.at++
-			inside := r.text[start+1 : r.at-1]
-			if !plain || !ascii && !utf8.Valid(inside) {
-				var text string
-				err := json.Unmarshal(r.text[start:r.at], &text)
-				return []byte(text), err == nil
+			start := r.at
+			r.at += i + 2
+			if !plain || !ascii && !utf8.Valid(text[:i]) {
+				var decoded string
+				err := json.Unmarshal(r.text[start:r.at], &decoded)
+				return []byte(decoded), err == nil
 			}
 			if escaped {
-				inside = unescaped(inside)
+				return unescaped(text[:i]), true
 			}
-			return inside, true
+			return text[:i], true
 		case c == '\\':
-			if r.at++; r.at == len(r.text) {
+			if i++; i == len(text) {
 				return nil, false
 			}
 			escaped = true
-			plain = plain && escapes[r.text[r.at]] != 0
+			plain = plain && escapes[text[i]] != 0
 		case c < ' ':
 			return nil, false
 		case c >= utf8.RuneSelf:
