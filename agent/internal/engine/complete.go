@@ -44,6 +44,7 @@ func (w *Work) pending() (after, upon []Inserted) {
 // complete is the end of a stage.
 func (a *advance) complete(stage *spinnaker.Stage, status spinnaker.Status) {
 	ending := a.work(stage).Ending
+	status = a.withChildren(stage, status)
 	reportFailedExpressions(stage, a.now)
 	if status != spinnaker.Canceled && failsByExpressions(stage) {
 		status = spinnaker.Terminal

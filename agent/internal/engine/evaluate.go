@@ -189,11 +189,18 @@ func replace(value any, text func(string) string) any {
 	}
 }
 
-// enabled says whether a stage's stageEnabled lets it run, and why not. The expression may stand in ${} or alone.
+// enabled says whether a stage's stageEnabled lets it run, and why not; a synthetic stage without one asks its parent's
+// anew. The expression may stand in ${} or alone.
+//
+// Source: spinnaker/spinnaker orca/orca-core pipeline/model/OptionalStageSupport.java.
 func (a *advance) enabled(stage *spinnaker.Stage) (enabled bool, reason string) {
 	condition, ok := stage.Context[stageEnabledKey].(map[string]any)
 	if !ok {
-		return true, ""
+		parent := a.byID[stage.ParentStageID]
+		if parent == nil {
+			return true, ""
+		}
+		return a.enabled(parent)
 	}
 	if AsksOutside(condition) {
 		return false, "stageEnabled asks for something outside the execution, which it can not: evaluate that in an Evaluate Variables stage before this one, and use the variable here"

@@ -139,7 +139,7 @@ func (a *advance) childDone(parent, child *spinnaker.Stage) {
 		return
 	}
 	w := a.work(parent)
-	failed := child.Status.Halt() || child.Status == spinnaker.FailedContinue && !flag(parent, allowSiblings)
+	failed := child.Status.Halt() || child.Status == spinnaker.FailedContinue && !flag(child, allowSiblings)
 	switch {
 	case w.Part == PartCancel:
 		a.finishCancel(parent)
@@ -156,7 +156,9 @@ func (a *advance) childDone(parent, child *spinnaker.Stage) {
 	}
 }
 
-// allowSiblings is the option of a stage whose synthetic stages go on after one that failed and continued.
+// allowSiblings is the option of a synthetic stage after whose failure, if it is ignored, its siblings and its parent go on.
+//
+// Source: spinnaker/spinnaker orca/orca-core pipeline/model/StageExecutionImpl.java.
 const allowSiblings = "allowSiblingStagesToContinueOnFailure"
 
 func (a *advance) allDone(parent *spinnaker.Stage, owner spinnaker.Owner) bool {
@@ -173,7 +175,7 @@ func (a *advance) continueParent(parent *spinnaker.Stage) {
 	w := a.work(parent)
 	switch {
 	case w.Part == PartAfter:
-		a.complete(parent, a.withChildren(parent, w.Verdict))
+		a.complete(parent, w.Verdict)
 	case w.Began.IsZero():
 		a.beginMain(parent)
 	default:
