@@ -119,6 +119,41 @@ func TestChildIsNotAwaited(t *testing.T) {
 	b.ended(child.ID)
 }
 
+// TestRestartOfAChildThatIsNotAwaited: a restart of it takes the parent along, which neither waits for it nor starts another.
+func TestRestartOfAChildThatIsNotAwaited(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	b.keep(pipeline(t, `{"application":"shop","name":"child","id":"child","stages":[{"refId":"1","type":"manualJudgment"}]}`))
+	id := b.launch(parent(t, `,"waitForCompletion":false`), nil)
+	b.ended(id)
+	child := b.childOf(id)
+	b.judge(child.ID, "stop")
+	ended := b.ended(child.ID)
+	if err := b.runner.Restart(t.Context(), child.ID, ended.Stages[0].ID, "ann", false); err != nil {
+		t.Fatal(err)
+	}
+	b.until(id, "restarted", func(ex *engine.Execution) bool { return ex.Stages[0].Context["restartDetails"] != nil })
+	expect(t, "parent", statuses(b.ended(id)), "SUCCEEDED 1=SKIPPED")
+	expect(t, "child of the restarted parent", b.childOf(id).ID, child.ID)
+	expect(t, "child", statuses(b.execution(child.ID)), "RUNNING 1=RUNNING")
+}
+
+// TestCirclesThatNobodyWaitsIn: a pipeline may run one that has started it, or whose end has started it, unless that one waits.
+func TestCirclesThatNobodyWaitsIn(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	b.keep(pipeline(t, `{"application":"shop","name":"verify","id":"verify","stages":[{"refId":"1","type":"pipeline","pipeline":"deploy",
+	  "pipelineParameters":{"again":"no"}}]}`))
+	b.keep(pipeline(t, `{"application":"shop","name":"deploy","id":"deploy","parameterConfig":[{"name":"again","default":"yes"}],"stages":[
+	  {"refId":"1","type":"pipeline","pipeline":"verify","waitForCompletion":false,"stageEnabled":{"type":"expression","expression":"parameters.again == 'yes'"}}]}`))
+	deploy := pipeline(t, `{"application":"shop","name":"deploy","id":"deploy","stages":[{"refId":"1","type":"pipeline","pipeline":"verify","waitForCompletion":false}]}`)
+	verify := b.childOf(b.launch(deploy, nil))
+	expect(t, "started by a stage that does not wait", statuses(b.ended(verify.ID)), "SUCCEEDED 1=SUCCEEDED")
+
+	ended := map[string]any{"id": "e", "name": "deploy", "pipelineConfigId": "deploy", "stages": []any{}, "trigger": map[string]any{}}
+	id := b.launch(pipeline(t, `{"application":"shop","name":"verify","id":"verify","stages":[{"refId":"1","type":"pipeline","pipeline":"deploy",
+	  "pipelineParameters":{"again":"no"}}]}`), spinnaker.Trigger{"type": "pipeline", "parentPipelineId": "e", "parentExecution": ended})
+	expect(t, "started by a trigger", statuses(b.ended(id)), "SUCCEEDED 1=SUCCEEDED")
+}
+
 func TestCancelReachesTheChild(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})
 	b.keep(pipeline(t, `{"application":"shop","name":"child","id":"child","stages":[{"refId":"1","type":"manualJudgment"}]}`))

@@ -34,8 +34,11 @@ func Pipeline() Definition {
 		Change: func(_ context.Context, c Context) (engine.Result, error) {
 			id := text(c.Config, "executionId")
 			step, at := startChild, 0
-			if id != "" {
+			switch {
+			case id != "" && waits(c.Config):
 				step, at = func(c Context) (engine.Result, error) { return watchChild(c, id) }, 1
+			case id != "":
+				step = func(c Context) (engine.Result, error) { return leaveChild(c, id), nil }
 			}
 			result, err := step(c)
 			if result.Status == spinnaker.Running {
@@ -140,20 +143,22 @@ func childTrigger(c Context, child spinnaker.Pipeline) (spinnaker.Trigger, error
 // circle says why a child may not be started from here, or "": a pipeline that waits for itself would wait for ever.
 func circle(ex *spinnaker.Execution, child spinnaker.Pipeline, wait bool) string {
 	chain := []string{child.Name, ex.Name}
-	again := ex.PipelineConfigID == child.ID
+	waiting := wait // all from the child up to here wait for the next one
+	again := waiting && ex.PipelineConfigID == child.ID
 	for started := ex.Trigger; ; {
 		parent, _ := started["parentExecution"].(map[string]any)
 		if parent == nil {
 			break
 		}
 		chain = append(chain, fmt.Sprint(parent["name"]))
-		again = again || parent["pipelineConfigId"] == child.ID
+		waiting = waiting && awaited(parent, started.Text("parentPipelineStageId"))
+		again = again || waiting && parent["pipelineConfigId"] == child.ID
 		inner, _ := parent["trigger"].(map[string]any)
 		started = inner
 	}
 	slices.Reverse(chain)
 	switch {
-	case again && wait:
+	case again:
 		return fmt.Sprintf("the pipelines start each other in a circle (%s) and would wait for each other for ever: set waitForCompletion to false, or break the circle",
 			strings.Join(chain, " → "))
 	case len(chain) > maxDepth:
@@ -161,6 +166,18 @@ func circle(ex *spinnaker.Execution, child spinnaker.Pipeline, wait bool) string
 	default:
 		return ""
 	}
+}
+
+// awaited says whether the stage of a parent that started an execution waits for it. One that a trigger started is awaited by
+// nobody.
+func awaited(parent map[string]any, stageID string) bool {
+	for _, stage := range objects(parent, "stages") {
+		if stage["id"] == stageID {
+			context, _ := stage["context"].(map[string]any)
+			return waits(context)
+		}
+	}
+	return false
 }
 
 // watchChild looks at a child, and ends as it has ended.
@@ -190,6 +207,16 @@ func watchChild(c Context, id string) (engine.Result, error) {
 		result.Source, result.Errors = childFailure(child.Execution)
 	}
 	return result, nil
+}
+
+// leaveChild ends a stage that has its child already, since that one was restarted, and does not wait for it: as in Orca it
+// is SKIPPED unless it has artifacts to bind.
+func leaveChild(c Context, id string) engine.Result {
+	result := engine.Result{Status: spinnaker.Skipped, Message: fmt.Sprintf("execution %s was started before, and is not waited for", id)}
+	if len(objects(c.Config, "expectedArtifacts")) > 0 {
+		result.Status = spinnaker.Succeeded
+	}
+	return result
 }
 
 // childFailure says what failed in a child, and where.

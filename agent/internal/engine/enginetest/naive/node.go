@@ -138,7 +138,9 @@ func (m *model) work(n *node) {
 // first is the first step of a stage.
 func (m *model) first(n *node) {
 	n.part, n.after, n.upon = works, n.After, n.OnFailure
-	if n.Type == "pipeline" && n.child == nil { // else it only watches the child that it has
+	if n.Type == "pipeline" && n.child != nil && n.Leave { // it has its child, and does not watch it
+		m.worked(n, skipped)
+	} else if n.Type == "pipeline" && n.child == nil { // else it only watches the child that it has
 		n.children++
 		n.last = m.launch(fmt.Sprintf("%s/%s#%d", n.run.name, n.Ref, n.children), n.Child)
 		n.last.parent = n
