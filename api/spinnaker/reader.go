@@ -56,7 +56,7 @@ func readable(t reflect.Type) bool {
 	}
 }
 
-// structs are the structs that the reader knows.
+// structs are the structs that the reader and Encode know.
 var structs = addStructs(map[reflect.Type]*structure{}, reflect.TypeFor[Execution]())
 
 // structure is how a struct stands in JSON.

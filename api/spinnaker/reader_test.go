@@ -77,7 +77,7 @@ func TestReadable(t *testing.T) {
 	}
 }
 
-// Whoever adds a field to an execution sees here when the reader cannot read it.
+// Whoever adds a field to an execution sees here when it cannot be read or written in one pass.
 func TestStructs(t *testing.T) {
 	for known, s := range structs {
 		own := reflect.PointerTo(known).Implements(reflect.TypeFor[json.Unmarshaler]())
@@ -85,7 +85,11 @@ func TestStructs(t *testing.T) {
 			t.Errorf("%v reads itself: %v, and has a field for unknown members: %v; want %v", known, own, s.extra >= 0, want)
 		}
 		for name, i := range s.fields {
-			if field := known.Field(i); !readable(field.Type) {
+			field := known.Field(i)
+			if tag := field.Tag.Get("json"); name == "" || tag != name && tag != name+",omitempty" {
+				t.Errorf("%v: the tag of %s is %q, expected a name, with omitempty or nothing", known, field.Name, tag)
+			}
+			if !readable(field.Type) {
 				t.Errorf("%v: the reader does not know the type of %s, %v", known, name, field.Type)
 			}
 		}
