@@ -52,6 +52,9 @@ func validatePreconditions(config map[string]any) []string {
 	return *f.found
 }
 
+// inherited are the members of the stage that hold for its preconditions, too.
+var inherited = [...]string{"failPipeline", "continuePipeline", "failOnFailedExpressions"}
+
 func checkPreconditions(ctx context.Context, c Context) engine.Result {
 	if kind := text(c.Config, preconditionTypeKey); kind != "" {
 		return checkPrecondition(ctx, c, kind)
@@ -63,7 +66,13 @@ func checkPreconditions(ctx context.Context, c Context) engine.Result {
 	result := engine.Result{Status: spinnaker.Running, Tasks: []spinnaker.Task{}}
 	for _, precondition := range preconditions {
 		kind := text(precondition, "type")
-		context := maps.Clone(precondition)
+		context := map[string]any{}
+		for _, key := range inherited {
+			if value, said := c.Config[key]; said {
+				context[key] = value
+			}
+		}
+		maps.Copy(context, precondition)
 		delete(context, "type")
 		context[preconditionTypeKey] = kind
 		result.Insert = append(result.Insert, engine.Inserted{
