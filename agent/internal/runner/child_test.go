@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -231,7 +232,7 @@ func TestChildrenHaveAnEnd(t *testing.T) {
 
 func TestMonitorPipeline(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})
-	done := b.launch(pipeline(t, `{"application":"shop","name":"a","stages":[{"refId":"1","type":"wait"}]}`), nil)
+	done := b.launch(pipeline(t, `{"application":"shop","name":"a","stages":[{"refId":"1","type":"evaluateVariables","variables":[{"key":"tag","value":"v7"}]}]}`), nil)
 	b.ended(done)
 	for ids, expected := range map[string]string{
 		`["` + done + `"]`: "SUCCEEDED 1=SUCCEEDED",
@@ -241,6 +242,9 @@ func TestMonitorPipeline(t *testing.T) {
 	} {
 		ex := b.ended(b.launch(pipeline(t, `{"application":"shop","name":"m","stages":[{"refId":"1","type":"monitorPipeline","executionIds":`+ids+`}]}`), spinnaker.Trigger{"id": done}))
 		expect(t, ids, statuses(ex), expected)
+		if tag := ex.Stages[0].Outputs["tag"]; ex.Status == spinnaker.Succeeded && tag != "v7" {
+			t.Errorf("%s: the only execution's output is %v, expected v7", ids, tag)
+		}
 	}
 }
 
@@ -257,6 +261,16 @@ func TestMonitorBehavior(t *testing.T) {
 	ex := b.ended(monitor("FailFast"))
 	expect(t, "FailFast", failures(ex, "1"), "At least one monitored pipeline failed, look for errors in failed pipelines|"+
 		"Exception in child pipeline stage (a: Odd): waitTime is soon, which is not a number of seconds: correct the stage's waitTime")
+	seen, _ := ex.Stages[0].Outputs["executionStatuses"].(map[string]any)
+	for id, want := range map[string]string{
+		busy: `{"application":"shop","status":"RUNNING"}`,
+		failed: `{"application":"shop","exception":{"details":{"errors":["Exception in child pipeline stage (a: Odd): waitTime is soon, ` +
+			`which is not a number of seconds: correct the stage's waitTime"]},"source":{"executionId":"` + failed + `","stageId":"` +
+			b.execution(failed).Stages[0].ID + `","stageIndex":0,"stageName":"Odd"}},"status":"TERMINAL"}`,
+	} {
+		shown, err := json.Marshal(seen[id])
+		expect(t, "what is shown of it", fmt.Sprint(string(shown), err), want+"<nil>")
+	}
 	patient := monitor("WaitForAllToComplete")
 	b.running(patient)
 	expect(t, "while one is busy", statuses(b.execution(patient)), "RUNNING 1=RUNNING")
@@ -265,4 +279,10 @@ func TestMonitorBehavior(t *testing.T) {
 	}
 	b.ended(patient)
 	expect(t, "the watched execution goes on", statuses(b.execution(busy)), "RUNNING 1=RUNNING")
+
+	// What was canceled is no failure: the others are waited for.
+	calm := b.launch(pipeline(t, `{"application":"shop","name":"m","stages":[{"refId":"1","type":"monitorPipeline","monitorBehavior":"FailFast",
+	  "executionIds":["`+patient+`","`+busy+`"]}]}`), nil)
+	b.until(calm, "looking at both", func(ex *engine.Execution) bool { return ex.Stages[0].Outputs["executionStatuses"] != nil })
+	expect(t, "with a canceled one", statuses(b.execution(calm)), "RUNNING 1=RUNNING")
 }

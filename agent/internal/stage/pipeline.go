@@ -189,22 +189,10 @@ func watchChild(c Context, id string) (engine.Result, error) {
 	if err != nil {
 		return engine.Result{}, err
 	}
-	result := engine.Result{Status: spinnaker.Running, Awaits: awaitsChild, Context: map[string]any{"status": string(child.Status)}}
-	if !child.Status.Complete() {
-		return result, nil
-	}
-	if skip, _ := engine.Bool(c.Config["skipDownstreamOutput"]); !skip {
+	result := outcome(child.Execution)
+	result.Awaits, result.Context = awaitsChild, map[string]any{"status": string(child.Status)}
+	if skip, _ := engine.Bool(c.Config["skipDownstreamOutput"]); !skip && child.Status.Complete() {
 		result.Outputs = engine.MergedOutputs(child.Execution)
-	}
-	switch child.Status {
-	case spinnaker.Succeeded:
-		result.Status = spinnaker.Succeeded
-	case spinnaker.Canceled:
-		result.Status = spinnaker.Canceled
-		result.Message = "At least one monitored pipeline was cancelled"
-	default:
-		result.Status, result.Class = spinnaker.Terminal, engine.ClassFailed
-		result.Source, result.Errors = childFailure(child.Execution)
 	}
 	return result, nil
 }
@@ -217,6 +205,22 @@ func leaveChild(c Context, id string) engine.Result {
 		result.Status = spinnaker.Succeeded
 	}
 	return result
+}
+
+// outcome is what the end of an execution means to whoever waits for it.
+func outcome(child *spinnaker.Execution) engine.Result {
+	switch {
+	case !child.Status.Complete():
+		return engine.Result{Status: spinnaker.Running}
+	case child.Status == spinnaker.Succeeded:
+		return succeeded()
+	case child.Status == spinnaker.Canceled:
+		return engine.Result{Status: spinnaker.Canceled, Message: "At least one monitored pipeline was cancelled"}
+	default:
+		result := engine.Result{Status: spinnaker.Terminal, Class: engine.ClassFailed}
+		result.Source, result.Errors = childFailure(child)
+		return result
+	}
 }
 
 // childFailure says what failed in a child, and where.
@@ -292,31 +296,46 @@ func watchAll(c Context) (engine.Result, error) {
 	}
 	var said []string
 	running, canceled := 0, 0
+	statuses := map[string]any{}
+	outputs := map[string]any{"executionStatuses": statuses}
 	for _, id := range ids {
-		one, err := watchChild(c, id)
-		switch {
-		case err != nil:
+		child, err := c.Tx.Execution(id)
+		if errors.Is(err, store.ErrNotFound) {
+			said = append(said, fmt.Sprintf("the execution %s is not there", id))
+			continue
+		}
+		if err != nil {
 			return engine.Result{}, err
-		case one.Status == spinnaker.Running:
+		}
+		one := outcome(child.Execution)
+		shown := map[string]any{"status": string(child.Status), "application": child.Application}
+		switch one.Status {
+		case spinnaker.Running:
 			running++
-		case one.Status == spinnaker.Canceled:
+		case spinnaker.Canceled:
 			canceled++
-		case one.Status == spinnaker.Terminal:
-			said = append(said, append(one.Errors, one.Message)...)
+		case spinnaker.Terminal:
+			said = append(said, one.Errors...)
+			shown["exception"] = map[string]any{"source": one.Source, "details": map[string]any{"errors": one.Errors}}
+		}
+		statuses[id] = shown
+		if len(ids) == 1 && child.Status.Complete() {
+			maps.Copy(outputs, engine.MergedOutputs(child.Execution))
 		}
 	}
+	var result engine.Result
 	failFast := strings.EqualFold(text(c.Config, "monitorBehavior"), "FailFast")
-	said = slices.DeleteFunc(said, func(text string) bool { return text == "" })
 	switch {
-	case running > 0 && !(failFast && len(said)+canceled > 0):
-		return engine.Result{Status: spinnaker.Running, RequeueAfter: watchPause}, nil
+	case running > 0 && !(failFast && len(said) > 0):
+		result = engine.Result{Status: spinnaker.Running, RequeueAfter: watchPause}
 	case len(said) > 0:
-		result := failed("At least one monitored pipeline failed, look for errors in failed pipelines")
+		result = failed("At least one monitored pipeline failed, look for errors in failed pipelines")
 		result.Errors = said
-		return result, nil
 	case canceled > 0:
-		return engine.Result{Status: spinnaker.Canceled, Message: "At least one monitored pipeline was cancelled"}, nil
+		result = engine.Result{Status: spinnaker.Canceled, Message: "At least one monitored pipeline was cancelled"}
 	default:
-		return succeeded(), nil
+		result = succeeded()
 	}
+	result.Outputs = outputs
+	return result, nil
 }
