@@ -166,8 +166,8 @@ func addStages(ex *Execution, pipeline spinnaker.Pipeline, ids func() string) er
 		if stage.Context == nil {
 			stage.Context = map[string]any{}
 		}
-		if expiry, ok := Number(stage.Context["startTimeExpiry"]); ok {
-			stage.StartTimeExpiry = spinnaker.Millis(expiry)
+		if expiry, ok := Moment(stage.Context["startTimeExpiry"]); ok {
+			stage.StartTimeExpiry = spinnaker.MillisOf(expiry)
 		}
 		if linear {
 			stage.RefID, stage.Requisites = strconv.Itoa(i), nil

@@ -73,6 +73,15 @@ func Span(value any, unit time.Duration) (time.Duration, bool) {
 	}
 }
 
+// latest bounds points in time that pipelines ask for, in milliseconds since 1970: the end of the year 9999.
+const latest = 253_402_300_799_999
+
+// Moment reads a context value as a point in time, given in milliseconds since 1970. What is before that is long past.
+func Moment(value any) (time.Time, bool) {
+	n, ok := Number(value)
+	return time.UnixMilli(int64(min(max(n, 1), latest))).UTC(), ok
+}
+
 // flag reads a stage's boolean option; absent means false.
 func flag(stage *spinnaker.Stage, key string) bool {
 	set, _ := Bool(stage.Context[key])

@@ -60,14 +60,14 @@ func WaitUntil() Definition {
 		return *f.found
 	}, Run: func(_ context.Context, c Context) engine.Result {
 		raw := c.Config["epochMillis"]
-		at, ok := engine.Number(raw)
+		at, ok := engine.Moment(raw)
 		if !ok {
 			return failed("epochMillis is %s, which is no time in milliseconds since 1970: correct the stage's epochMillis", shown(raw))
 		}
 		if skip, _ := engine.Bool(c.Config["skipRemainingWait"]); skip {
 			return succeeded()
 		}
-		return waitUntil(c.Now, time.UnixMilli(int64(at)))
+		return waitUntil(c.Now, at)
 	}}
 }
 
