@@ -118,7 +118,13 @@ func (s Server) validate() []error {
 	for i, token := range s.Tokens {
 		errs = append(errs, token.validate(fmt.Sprintf("server.tokens[%d]", i))...)
 	}
+	spelt := map[string]string{}
 	for _, role := range slices.Sorted(maps.Keys(s.Roles)) {
+		folded := strings.ToLower(role)
+		if earlier, taken := spelt[folded]; taken {
+			errs = append(errs, fmt.Errorf("server.roles: found %q and %q, which are one role: put their members together", earlier, role))
+		}
+		spelt[folded] = role
 		if strings.TrimSpace(role) == "" || slices.Contains(s.Roles[role], "") {
 			errs = append(errs, fmt.Errorf("server.roles: found the members %q of the role %q, expected the names of both", s.Roles[role], role))
 		}

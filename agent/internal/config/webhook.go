@@ -142,6 +142,16 @@ func (s *Secrets) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
+// isRole says whether a role is among those that somebody has, whatever its case.
+func isRole(roles map[string][]string, name string) bool {
+	for role := range roles {
+		if strings.EqualFold(role, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // validate checks a webhook configuration; roles are those that permissions may name.
 func (w Webhook) validate(roles map[string][]string) []error {
 	errs := uniqueBy("type", "webhook.preconfigured", w.Preconfigured, func(p PreconfiguredWebhook) string { return p.Type })
@@ -153,7 +163,7 @@ func (w Webhook) validate(roles map[string][]string) []error {
 		}
 		for _, list := range [][]string{p.Permissions.Read, p.Permissions.Write} {
 			for _, role := range list {
-				if _, known := roles[role]; !known {
+				if !isRole(roles, role) {
 					errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].permissions: found the role %q, expected one of server.roles: "+
 						"say there who has it", i, role))
 				}

@@ -18,13 +18,18 @@ const judgmentTime = 3 * 24 * time.Hour
 // nobody says who has which: then every user may judge, as in Spinnaker without its authorisation service.
 type Roles func(user string) (held []string, admin, known bool)
 
-// lacks says whether a user has none of some roles, when it takes one.
+// lacks says whether a user has none of some roles, when it takes one. Spinnaker writes the names of roles in lower case,
+// whatever their source does.
+//
+// Source: spinnaker/spinnaker fiat/fiat-core model/resources/Role.java.
 func (r Roles) lacks(user string, required []string) bool {
 	if len(required) == 0 || r == nil {
 		return false
 	}
 	held, admin, known := r(user)
-	return known && !admin && !slices.ContainsFunc(held, func(role string) bool { return slices.Contains(required, role) })
+	return known && !admin && !slices.ContainsFunc(held, func(role string) bool {
+		return slices.ContainsFunc(required, func(asked string) bool { return strings.EqualFold(asked, role) })
+	})
 }
 
 // ManualJudgment is the stage type "manualJudgment": a person says whether the pipeline goes on. roles may be nil.
