@@ -31,10 +31,10 @@ var ErrUnavailable = errors.New("the store is not available")
 
 // Store keeps everything the agent must not forget.
 type Store interface {
-	// Update runs change in a transaction and returns once it is durable. change touches only its Tx, may run
-	// again, and acts on the outside only after Update has returned; an Update inside it would wait for itself. The
-	// error of change comes back as it is (ErrUnavailable with the store's name), and nothing is kept then. A panic of change is the caller's. Concurrent
-	// updates may share one commit. ctx counts only while the update is queued.
+	// Update runs change in a transaction and returns once it is durable. change touches only its Tx, may run again, and
+	// acts on the outside only in AfterCommit or after Update has returned; an Update inside it would wait for itself. The
+	// error of change comes back as it is (ErrUnavailable with the store's name), and nothing is kept then. A panic of
+	// change is the caller's. Concurrent updates may share one commit. ctx counts only while the update is queued.
 	Update(ctx context.Context, change func(Tx) error) error
 	// View runs read on a consistent snapshot. When ctx ends, the next read fails.
 	View(ctx context.Context, read func(Reader) error) error
