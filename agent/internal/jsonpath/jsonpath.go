@@ -5,6 +5,8 @@ package jsonpath
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,7 +16,8 @@ import (
 // Path is a parsed JSONPath. One that does not begin with $ begins at the document, too.
 type Path struct {
 	text string
-	expr jp.Expr
+	// parts are what stands between its descents (..).
+	parts []jp.Expr
 	// definite: the path can give one value only. compares: it compares values on its way.
 	definite, compares bool
 }
@@ -22,11 +25,9 @@ type Path struct {
 // maxLength bounds the text of a path.
 const maxLength = 1000
 
-// Parse reads a path. One may descend (..) once only: each further time multiplies the work by the document's depth.
+// Parse reads a path. One whose filter descends may not descend itself, and the filter once only: each time multiplies the
+// work by the document's depth.
 func Parse(text string) (Path, error) {
-	if strings.Count(text, "..") > 1 {
-		return Path{}, fmt.Errorf("%q descends (..) more than once", text)
-	}
 	if len(text) > maxLength {
 		return Path{}, fmt.Errorf("the JSONPath has %d characters, at most %d are read", len(text), maxLength)
 	}
@@ -34,8 +35,26 @@ func Parse(text string) (Path, error) {
 	if err != nil {
 		return Path{}, fmt.Errorf("%q is no JSONPath: %w", text, err)
 	}
-	compares := slices.ContainsFunc(expr, func(f jp.Frag) bool { _, isFilter := f.(*jp.Filter); return isFilter })
-	return Path{text, expr, definite(expr), compares}, nil
+	p := Path{text: text, parts: []jp.Expr{nil}}
+	for _, fragment := range expr {
+		last := len(p.parts) - 1
+		if _, descends := fragment.(jp.Descent); descends {
+			p.parts = append(p.parts, nil)
+			continue
+		}
+		p.parts[last] = append(p.parts[last], fragment)
+	}
+	for _, part := range p.parts[1:] {
+		if len(part) == 0 {
+			return Path{}, fmt.Errorf("%q is no JSONPath: what does it descend (..) to?", text)
+		}
+	}
+	if inFilters := strings.Count(text, "..") - (len(p.parts) - 1); inFilters > 0 && len(p.parts)+inFilters > 2 {
+		return Path{}, fmt.Errorf("%q has a filter that descends (..), and descends besides", text)
+	}
+	p.definite = len(p.parts) == 1 && definite(expr)
+	p.compares = slices.ContainsFunc(expr, func(f jp.Frag) bool { _, isFilter := f.(*jp.Filter); return isFilter })
+	return p, nil
 }
 
 // String returns the path as it was written.
@@ -48,7 +67,17 @@ func (p Path) Compares() bool { return p.compares }
 // Read returns the value at the path in a document of plain JSON values. A path that may give several values gives a
 // list of them, which may be empty; any other gives the value, or is not found.
 func (p Path) Read(document any) (value any, found bool) {
-	values := p.expr.Get(document)
+	values := p.parts[0].Get(document)
+	if len(p.parts[0]) == 0 {
+		values = []any{document}
+	}
+	for _, part := range p.parts[1:] {
+		within := containers(values)
+		values = nil
+		for _, container := range within {
+			values = append(values, part.Get(container)...)
+		}
+	}
 	switch {
 	case !p.definite && values == nil:
 		return []any{}, true
@@ -64,9 +93,47 @@ func (p Path) Read(document any) (value any, found bool) {
 func definite(expr jp.Expr) bool {
 	for _, fragment := range expr {
 		switch fragment.(type) {
-		case jp.Wildcard, jp.Descent, jp.Slice, jp.Union, *jp.Filter:
+		case jp.Wildcard, jp.Slice, jp.Union, *jp.Filter:
 			return false
 		}
 	}
 	return true
+}
+
+// containers are the objects and lists in some values, and those in them, each once.
+func containers(values []any) []any {
+	type place struct {
+		at     uintptr
+		length int
+	}
+	var found []any
+	seen := map[place]bool{}
+	var visit func(any)
+	visit = func(value any) {
+		var inner []any
+		switch v := value.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				inner = append(inner, v[key])
+			}
+		case []any:
+			inner = v
+		}
+		if len(inner) == 0 {
+			return
+		}
+		here := place{reflect.ValueOf(value).Pointer(), len(inner)}
+		if seen[here] {
+			return
+		}
+		seen[here] = true
+		found = append(found, value)
+		for _, one := range inner {
+			visit(one)
+		}
+	}
+	for _, value := range values {
+		visit(value)
+	}
+	return found
 }

@@ -29,6 +29,11 @@ func TestRead(t *testing.T) {
 		"$..z":           `[]`,
 		"$.a.b[0,1]":     `[1,{"c":"x"}]`,
 		"$.a.b[0:1]":     `[1]`,
+		"$..b..c":        `["x"]`,
+		"$..b..[0]":      `[1]`,
+		"..c":            `["x"]`,
+		"$..a..b..c":     `["x"]`,
+		"$..[?(@.c)].c":  `["x"]`,
 	} {
 		var decoded any
 		if err := spinnaker.Decode([]byte(document), &decoded); err != nil {
@@ -58,10 +63,26 @@ func TestRead(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	for _, path := range []string{"$.a[", "$[?(@.a", "$.a b]", "$..a..b", "$..[?(@..a)]", "$....a", "$." + strings.Repeat("a", 1000)} {
+	for _, path := range []string{"$.a[", "$[?(@.a", "$.a b]", "$..a..", "$..[?(@..a)]", "$.x[?(@..a..b)]", "$....a", "$..", "$." + strings.Repeat("a", 1000)} {
 		if _, err := Parse(path); err == nil {
 			t.Errorf("%s was accepted", path)
 		}
+	}
+}
+
+// TestDescents: the work of a path is that of its descents one after the other, however deep the document is.
+func TestDescents(t *testing.T) {
+	const depth = 5000
+	var decoded any
+	if err := spinnaker.Decode([]byte(strings.Repeat(`{"a":`, depth)+`1`+strings.Repeat(`}`, depth)), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := Parse("$" + strings.Repeat("..a", 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, _ := parsed.Read(decoded); len(value.([]any)) != depth-9 {
+		t.Errorf("found %d values, expected %d", len(value.([]any)), depth-9)
 	}
 }
 
