@@ -79,11 +79,16 @@ func storeChecks(ctx context.Context, c config.Config, whole bool) (checks []doc
 	if err != nil {
 		// Checks of other things can still be made.
 		checks = []doctor.Check{{ID: "store.open", About: "that the store can be opened", Look: func(context.Context) ([]doctor.Finding, error) {
-			if whole || !errors.Is(err, fs.ErrNotExist) {
+			if !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
-			return []doctor.Finding{{Severity: doctor.Warning, What: err.Error(), Why: "no agent has ever run on this configuration, or it ran in another folder",
-				Do: "start `gennaker serve` once, or run this in the agent's working folder"}}, nil
+			missing := doctor.Finding{Severity: doctor.Warning, What: err.Error(), Why: "no agent has ever run on this configuration, or it ran in another folder",
+				Do: "start `gennaker serve` once, or run this in the agent's working folder, with its --config"}
+			if whole {
+				missing.Severity, missing.Why = doctor.Error, "there is nothing to check"
+				missing.Do = "name the file, or run this in the agent's working folder, with its --config"
+			}
+			return []doctor.Finding{missing}, nil
 		}}}
 		return checks, func() error { return nil }
 	}

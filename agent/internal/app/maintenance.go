@@ -46,6 +46,9 @@ func CheckStore(ctx context.Context, c config.Config) (report doctor.Report, err
 // CopyStore copies one store into another, empty one, and tells now and then how far it is. A store is "sqlite:" and a file,
 // or the URL of a PostgreSQL database.
 func CopyStore(ctx context.Context, from, to string, progress io.Writer) (counts transfer.Counts, err error) {
+	if from == to {
+		return counts, fmt.Errorf("--to: it is the store that is read, %s: copy into a new one", from)
+	}
 	source, err := openNamed(ctx, from, false)
 	if err != nil {
 		return counts, fmt.Errorf("--from: %w", err)
@@ -69,8 +72,11 @@ func CopyStore(ctx context.Context, from, to string, progress io.Writer) (counts
 			fmt.Fprintf(progress, "copied %d executions, %d events so far\n", c.Executions, c.Events)
 		}
 	})
-	if err != nil {
-		return counts, fmt.Errorf("copy the store: %w", err)
+	switch {
+	case errors.Is(err, transfer.ErrFull):
+		return counts, fmt.Errorf("--to: %w", err)
+	case err != nil:
+		return counts, fmt.Errorf("copy the store: %w: the target holds a part of it: empty it before the next attempt", err)
 	}
 	return counts, nil
 }

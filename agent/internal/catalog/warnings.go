@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -18,7 +19,7 @@ func (c *Catalog) warnings(ctx context.Context, p spinnaker.Pipeline) []string {
 	defer cancel()
 	var out []string
 	for i, stage := range p.Stages {
-		where := fmt.Sprintf("stages[%d] (%s)", i, stage.Name)
+		where := fmt.Sprintf("stages[%d] (%s)", i, cmp.Or(stage.Name, stage.Type, "no name"))
 		if stage.Type == "" {
 			out = append(out, where+": it has no type: the pipeline will fail to start")
 			continue

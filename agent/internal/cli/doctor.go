@@ -31,6 +31,9 @@ besides. The exit status is 1 when there is an error, and 0 when there are warni
 		if err != nil {
 			return err
 		}
+		if !cmd.Flags().Changed("config") {
+			fmt.Fprintln(cmd.ErrOrStderr(), "without --config, this is about the default configuration")
+		}
 		report, err := app.Doctor(cmd.Context(), c)
 		if err != nil {
 			return err
@@ -51,6 +54,13 @@ func printReport(out io.Writer, report doctor.Report, asJSON bool) error {
 		return &exitError{errors.New("the report has errors")}
 	}
 	return err
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func reportJSON(out io.Writer, report doctor.Report) error {
@@ -75,7 +85,7 @@ func reportText(out io.Writer, report doctor.Report) error {
 			fmt.Fprintf(&text, "         %s: %s\n           why: %s\n           do:  %s\n", f.Severity, f.What, f.Why, f.Do)
 		}
 	}
-	fmt.Fprintf(&text, "%d checks, %d errors, %d warnings\n", len(report.Checks), report.Errors, report.Warnings)
+	fmt.Fprintf(&text, "%s, %s, %s\n", counted(len(report.Checks), "check"), counted(report.Errors, "error"), counted(report.Warnings, "warning"))
 	_, err := io.WriteString(out, text.String())
 	return err
 }

@@ -32,7 +32,12 @@ func storeBackupCommand() *cobra.Command {
 		Short: "Write a copy of the SQLite store into a new file, also while the agent runs",
 		Long: `Write what the SQLite store holds now into a new file. The agent may run meanwhile. The copy is checked, and is on the
 disk when the command ends. A file that is there already is not replaced.`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("found %d arguments, expected one: the file to write", len(args))
+			}
+			return nil
+		},
 	}
 	load := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

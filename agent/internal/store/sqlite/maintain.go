@@ -37,6 +37,9 @@ func backup(ctx context.Context, path, target string) (err error) {
 	}
 	// SQLite makes files that everybody may read, but writes into one that is there and empty.
 	partial, err := os.CreateTemp(folder, filepath.Base(target)+".partial-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s: %w: make it first", folder, fs.ErrNotExist)
+	}
 	if err != nil {
 		return refusedByTheSystem(err)
 	}

@@ -64,7 +64,7 @@ func TestBackupIsRefused(t *testing.T) {
 	}
 	for _, c := range []struct{ name, source, target, want string }{
 		{"a target that is there", path, garbage, "file already exists: choose another name"},
-		{"a folder that is not there", path, filepath.Join(folder, "nope", "backup.db"), "no such file or directory"},
+		{"a folder that is not there", path, filepath.Join(folder, "nope", "backup.db"), "nope: file does not exist: make it first"},
 		{"a source that is not there", filepath.Join(folder, "nope.db"), filepath.Join(folder, "a.db"), "no such file or directory"},
 		{"a source that is a folder", folder, filepath.Join(folder, "b.db"), "is no regular file"},
 		{"a source that is no database", garbage, filepath.Join(folder, "c.db"), "the database file is damaged"},

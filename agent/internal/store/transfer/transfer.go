@@ -53,6 +53,9 @@ func Copy(ctx context.Context, from, to store.Store, progress func(Counts)) (Cou
 	return t.copied, nil
 }
 
+// ErrFull is the error of a target that keeps anything.
+var ErrFull = errors.New("it is not empty: copy into a new store")
+
 // refuseFull refuses a target that keeps anything: its rows would mix with those that are copied.
 func (t *transfer) refuseFull(ctx context.Context) error {
 	return t.to.View(ctx, func(r store.Reader) error {
@@ -73,7 +76,7 @@ func (t *transfer) refuseFull(ctx context.Context) error {
 			return err
 		}
 		if len(applications)+len(versions)+len(executions)+len(events) > 0 {
-			return errors.New("it is not empty: copy into a new store")
+			return ErrFull
 		}
 		return nil
 	})
