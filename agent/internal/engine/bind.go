@@ -80,7 +80,7 @@ func encoded(value any) string {
 }
 
 // bindExpected binds the artifacts that a stage is expected to produce, each to the first that meets it among what the
-// stage produced and sees. It says why one could not be bound, or "".
+// stage produced and sees. What it produced besides is not handed on. It says why one could not be bound, or "".
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/tasks/artifacts/BindProducedArtifactsTask.java.
 func bindExpected(ex *Execution, stage *spinnaker.Stage) string {
@@ -92,6 +92,7 @@ func bindExpected(ex *Execution, stage *spinnaker.Stage) string {
 	if err != nil {
 		return explained(err).Error()
 	}
+	delete(stage.Outputs, artifactsKey)
 	for _, one := range bound {
 		addArtifacts(stage, []spinnaker.Artifact{*one.BoundArtifact})
 	}
