@@ -1,6 +1,10 @@
 package spinnaker
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
 
 // Pipeline is a pipeline configuration. Document holds everything it was saved with; the other fields are the part
 // that the agent gives a meaning to, read from it.
@@ -125,19 +129,65 @@ type StageConfig struct {
 	Context    map[string]any
 }
 
-// UnmarshalJSON reads a stage. refId may be a text or a number.
+// UnmarshalJSON reads a stage. refId may be a text or a number. What is neither stays in the context, for Problem to tell.
 func (s *StageConfig) UnmarshalJSON(data []byte) error {
 	var object map[string]any
 	if err := Decode(data, &object); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
 	*s = StageConfig{
-		RefID: text(object, "refId"), Type: text(object, "type"), Alias: text(object, "alias"),
-		Name: text(object, "name"), Requisites: texts(object, "requisiteStageRefIds"),
+		RefID: text(object, refIDKey), Type: text(object, "type"), Alias: text(object, "alias"),
+		Name: text(object, "name"), Requisites: texts(object, requisitesKey),
 	}
-	for _, key := range []string{"refId", "type", "name", "requisiteStageRefIds"} {
-		delete(object, key)
+	delete(object, "type")
+	delete(object, "name")
+	if isRef(object[refIDKey]) {
+		delete(object, refIDKey)
+	}
+	if areRefs(object[requisitesKey]) {
+		delete(object, requisitesKey)
 	}
 	s.Context = object
 	return nil
+}
+
+const (
+	refIDKey      = "refId"
+	requisitesKey = "requisiteStageRefIds"
+)
+
+// isRef says whether a JSON value may be a refId, or is absent.
+func isRef(value any) bool {
+	switch value.(type) {
+	case nil, string, json.Number:
+		return true
+	default:
+		return false
+	}
+}
+
+// areRefs says whether a JSON value is a list of refIds, or is absent.
+func areRefs(value any) bool {
+	list, isList := value.([]any)
+	return value == nil || isList && !slices.ContainsFunc(list, func(item any) bool { return item == nil || !isRef(item) })
+}
+
+// Problem says why a stage has no place among the others, or "": its references are not such. It would run out of turn.
+func (s StageConfig) Problem() string {
+	if value, odd := s.Context[refIDKey]; odd {
+		return fmt.Sprintf("%s: found %s, expected a text or a number", refIDKey, shown(value))
+	}
+	if value, odd := s.Context[requisitesKey]; odd {
+		return fmt.Sprintf("%s: found %s, expected a list of refIds", requisitesKey, shown(value))
+	}
+	return ""
+}
+
+// shown is the beginning of a JSON value as messages show it.
+func shown(value any) string {
+	data, err := Encode(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return fmt.Sprintf("%.100s", data)
 }

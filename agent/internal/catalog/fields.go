@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -44,7 +45,9 @@ func oddFields(config spinnaker.StageConfig) []string {
 	}
 	if value, ok := written(config, "stageEnabled"); ok {
 		condition, _ := value.(map[string]any)
-		if _, isText := condition["expression"].(string); !isText {
+		switch condition["expression"].(type) {
+		case string, bool, json.Number:
+		default:
 			say("stageEnabled", `{"type": "expression", "expression": "…"}`)
 		}
 	}

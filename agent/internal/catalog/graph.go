@@ -8,15 +8,23 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-// checkGraph refuses stages that could never run, or never end: refIds used twice, requisites that are not there, cycles.
-// Deck never returns from drawing a cycle. Stages that have no refIds at all run one after the other, whatever their
-// requisites say.
+// checkGraph refuses stages that could never run, never end, or run out of turn: references that are none, refIds used twice,
+// requisites that are not there, cycles. Deck never returns from drawing a cycle. Stages that have no refIds at all run one
+// after the other, whatever their requisites say.
 func checkGraph(p spinnaker.Pipeline) error {
+	var faults []string
+	for i, stage := range p.Stages {
+		if problem := stage.Problem(); problem != "" {
+			faults = append(faults, fmt.Sprintf("stages[%d].%s", i, problem))
+		}
+	}
+	if len(faults) > 0 {
+		return refused(p, faults)
+	}
 	if !slices.ContainsFunc(p.Stages, func(s spinnaker.StageConfig) bool { return s.RefID != "" }) {
 		return nil
 	}
 	byRef := map[string]spinnaker.StageConfig{}
-	var faults []string
 	for i, stage := range p.Stages {
 		if stage.RefID == "" {
 			continue
@@ -39,6 +47,10 @@ func checkGraph(p spinnaker.Pipeline) error {
 	if len(faults) == 0 {
 		return nil
 	}
+	return refused(p, faults)
+}
+
+func refused(p spinnaker.Pipeline, faults []string) error {
 	answer := spinnaker.Invalid("pipeline %q: %s", p.Name, strings.Join(faults, "; "))
 	answer.Errors = faults
 	return answer

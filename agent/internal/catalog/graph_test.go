@@ -57,6 +57,31 @@ func TestCheckGraph(t *testing.T) {
 	}
 }
 
+// What is no reference would be none: the stage would run at once.
+func TestReferencesThatAreNone(t *testing.T) {
+	for given, fault := range map[string]string{
+		`"requisiteStageRefIds":["1",2]`: `stages[1].requisiteStageRefIds: no stage has the refId "2"`,
+		`"requisiteStageRefIds":null`:    "",
+		`"requisiteStageRefIds":"1"`:     `stages[1].requisiteStageRefIds: found "1", expected a list of refIds`,
+		`"requisiteStageRefIds":[["1"]]`: `stages[1].requisiteStageRefIds: found [["1"]], expected a list of refIds`,
+		`"requisiteStageRefIds":[null]`:  `stages[1].requisiteStageRefIds: found [null], expected a list of refIds`,
+		`"refId":{"a":1}`:                `stages[1].refId: found {"a":1}, expected a text or a number`,
+		`"refId":true`:                   `stages[1].refId: found true, expected a text or a number`,
+	} {
+		var p spinnaker.Pipeline
+		if err := json.Unmarshal([]byte(`{"name":"p","stages":[{"refId":"1","type":"wait"},{"type":"wait",`+given+`}]}`), &p); err != nil {
+			t.Fatal(err)
+		}
+		var found string
+		if answer := new(spinnaker.Error); errors.As(checkGraph(p), &answer) {
+			found = strings.Join(answer.Errors, "; ")
+		}
+		if found != fault {
+			t.Errorf("%s: found %q, expected %q", given, found, fault)
+		}
+	}
+}
+
 func TestCheckGraphOfThousandsOfStages(t *testing.T) {
 	const many = 5000
 	var chain []string

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -194,8 +195,8 @@ func replace(value any, text func(string) string) any {
 //
 // Source: spinnaker/spinnaker orca/orca-core pipeline/model/OptionalStageSupport.java.
 func (a *advance) enabled(stage *spinnaker.Stage) (enabled bool, reason string) {
-	condition, ok := stage.Context[stageEnabledKey].(map[string]any)
-	if !ok {
+	condition := conditionOf(stage)
+	if condition == nil {
 		parent := a.byID[stage.ParentStageID]
 		if parent == nil {
 			return true, ""
@@ -205,16 +206,37 @@ func (a *advance) enabled(stage *spinnaker.Stage) (enabled bool, reason string) 
 	if AsksOutside(condition) {
 		return false, "stageEnabled asks for something outside the execution, which it can not: evaluate that in an Evaluate Variables stage before this one, and use the variable here"
 	}
-	if written, ok := condition["expression"].(string); ok {
-		if inner, wrapped := strings.CutPrefix(strings.TrimSpace(written), opening); wrapped {
-			condition = maps.Clone(condition)
-			condition["expression"] = strings.TrimSuffix(inner, "}")
-		}
-	}
 	if a.views == nil {
 		a.views = newViews(a.ex.Execution)
 	}
 	return a.engine.expressions.StageEnabled(context.Background(), condition, a.views.env(stage))
+}
+
+// conditionOf returns a stage's stageEnabled with its expression as text, out of its ${}; nil when it has none.
+func conditionOf(stage *spinnaker.Stage) map[string]any {
+	condition, ok := stage.Context[stageEnabledKey].(map[string]any)
+	if !ok {
+		return nil
+	}
+	condition = maps.Clone(condition)
+	switch written := condition["expression"].(type) {
+	case bool, json.Number:
+		condition["expression"] = fmt.Sprint(written)
+	case string:
+		if inner, wrapped := strings.CutPrefix(strings.TrimSpace(written), opening); wrapped {
+			condition["expression"] = strings.TrimSuffix(inner, "}")
+		}
+	}
+	return condition
+}
+
+// misconditioned says why a stage can not start, or "": its stageEnabled is none. What was to keep it from running is not known.
+func misconditioned(stage *spinnaker.Stage) string {
+	condition := stage.Context[stageEnabledKey]
+	if condition == nil || conditionOf(stage) != nil {
+		return ""
+	}
+	return fmt.Sprintf(`stageEnabled: found %s, expected {"type": "expression", "expression": "…"}`, encoded(condition))
 }
 
 // evaluatePipeline evaluates a pipeline with its trigger at launch, all but its stages. What can not be evaluated

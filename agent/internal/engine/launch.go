@@ -156,6 +156,9 @@ func addStages(ex *Execution, pipeline spinnaker.Pipeline, ids func() string) er
 			return spinnaker.Invalid("type missing from pipeline '%s' in application '%s', stage name: '%s'",
 				pipeline.Name, pipeline.Application, config.Name)
 		}
+		if problem := config.Problem(); problem != "" {
+			return spinnaker.Invalid("stages[%d].%s", i, problem)
+		}
 		stage := &spinnaker.Stage{
 			ID: ids(), RefID: config.RefID, Requisites: slices.Clone(config.Requisites), Type: config.Type, Name: config.Name,
 			Status: spinnaker.NotStarted, Context: spinnaker.Clone(config.Context), Outputs: map[string]any{},

@@ -46,6 +46,12 @@ func (a *advance) startStage(stage *spinnaker.Stage) {
 	if a.ex.Status != spinnaker.Running || !a.startable(stage) {
 		return // paused: startReady comes back to it
 	}
+	if problem := misconditioned(stage); problem != "" {
+		stage.StartTime = spinnaker.MillisOf(a.now)
+		fail(stage, "StageFailed", "Unexpected Task Failure", []string{problem}, a.now)
+		a.complete(stage, failureStatus(stage, spinnaker.Terminal))
+		return
+	}
 	if enabled, reason := a.enabled(stage); !enabled {
 		a.skip(stage, reason)
 		return
