@@ -20,6 +20,8 @@ type Path struct {
 	parts []jp.Expr
 	// definite: the path can give one value only. compares: it compares values on its way.
 	definite, compares bool
+	// call is set for a path that ends with a function; parts are not used then.
+	call *call
 }
 
 // maxLength bounds the text of a path.
@@ -30,6 +32,9 @@ const maxLength = 1000
 func Parse(text string) (Path, error) {
 	if len(text) > maxLength {
 		return Path{}, fmt.Errorf("the JSONPath has %d characters, at most %d are read", len(text), maxLength)
+	}
+	if strings.HasSuffix(text, ")") {
+		return parseCall(text)
 	}
 	expr, err := jp.ParseString(text)
 	if err != nil {
@@ -67,6 +72,9 @@ func (p Path) Compares() bool { return p.compares }
 // Read returns the value at the path in a document of plain JSON values. A path that may give several values gives a
 // list of them, which may be empty; any other gives the value, or is not found.
 func (p Path) Read(document any) (value any, found bool) {
+	if p.call != nil {
+		return p.call.read(document)
+	}
 	values := p.parts[0].Get(document)
 	if len(p.parts[0]) == 0 {
 		values = []any{document}

@@ -62,8 +62,62 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestFunctions(t *testing.T) {
+	const document = `{"id":5,"name":"x,(y)","jobs":[{"id":1,"state":"bad","took":2},{"id":7,"state":"ok","took":1.5}],"words":["a","b"],"none":[]}`
+	for path, want := range map[string]string{
+		`concat("https://x/", $.id, '/', $.name)`:   `"https://x/5/x,(y)"`,
+		`$.words.concat("-", $.jobs[*].state, ")")`: `"ab-badok)"`,
+		`$.concat($.jobs[?(@.id == 7)].state)`:      `"ok"`,
+		`concat($.nope)`:                            ``,
+		`$.jobs.length()`:                           `2`,
+		`$.jobs.size()`:                             `2`,
+		`$.length()`:                                `5`,
+		`length($.words)`:                           `2`,
+		`$.name.length()`:                           ``,
+		`$.jobs[*].took.sum()`:                      `3.5`,
+		`$..took.max()`:                             `2`,
+		`$.jobs[*].took.min()`:                      `1.5`,
+		`$.jobs[*].took.avg()`:                      `1.75`,
+		`sum(95, $.id)`:                             `100`,
+		`$.words.sum()`:                             ``,
+		`$.jobs[?(@.id==7)].state.first()`:          `"ok"`,
+		`$.jobs.last().nope`:                        `refused`,
+		`$.jobs[?(@.state == "ok)")].state.first()`: ``,
+		`$.none.first()`:                            ``,
+		`concat(concat("a", 'b'), "c")`:             `"abc"`,
+		`concat("a`:                                 `refused`,
+		`concat("a)`:                                `refused`,
+		`$.jobs.unknown()`:                          `refused`,
+		`$.jobs.length() )`:                         `refused`,
+		`)`:                                         `refused`,
+		`concat(,)`:                                 `refused`,
+	} {
+		var decoded any
+		if err := spinnaker.Decode([]byte(document), &decoded); err != nil {
+			t.Fatal(err)
+		}
+		got := "refused"
+		if parsed, err := Parse(path); err == nil {
+			if parsed.Compares() {
+				decoded = spinnaker.Numbers(decoded)
+			}
+			got = ""
+			if value, found := parsed.Read(decoded); found {
+				data, err := json.Marshal(value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = string(data)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: found %s, expected %s", path, got, want)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
-	for _, path := range []string{"$.a[", "$[?(@.a", "$.a b]", "$..a..", "$..[?(@..a)]", "$.x[?(@..a..b)]", "$....a", "$..", "$." + strings.Repeat("a", 1000)} {
+	for _, path := range []string{"$.a[", "$[?(@.a", "$.a b]", "$..a..", "$..[?(@..a)]", "$.x[?(@..a..b)]", "$....a", "$..", "concat(" + strings.Repeat("1,", 20) + "1)", "$." + strings.Repeat("a", 1000)} {
 		if _, err := Parse(path); err == nil {
 			t.Errorf("%s was accepted", path)
 		}
@@ -90,6 +144,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("$.a.b[0]", `{"a":{"b":[1]}}`)
 	f.Add("$..x[?(@.a > 1)]", `[{"x":[{"a":2}]}]`)
 	f.Add("$.a[-1:0:-1]", `{"a":[1,2]}`)
+	f.Add(`concat("x", $.a.length(), 'y')`, `{"a":[1,2]}`)
 	f.Fuzz(func(t *testing.T, path, document string) {
 		parsed, err := Parse(path)
 		if err != nil {

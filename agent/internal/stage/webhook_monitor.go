@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
+	"github.com/gennaker/gennaker/agent/internal/jsonpath"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
@@ -26,7 +27,7 @@ func statusEndpoint(c webhookConfig, answer *webhookAnswer) (string, error) {
 	case byLocation:
 		found = answer.header.Get("Location")
 	case byResponse:
-		value, ok := c.statusURLPath.Read(answer.document())
+		value, ok := readAt(c.statusURLPath, answer.document())
 		if !ok {
 			return "", fmt.Errorf("no results for path %s in the response body", c.statusURLPath)
 		}
@@ -69,6 +70,18 @@ func (c *webhookCall) statusAddress() string {
 	}
 	status.User = home.User
 	return status.String()
+}
+
+// readAt reads the value at a path of an answer.
+func readAt(path jsonpath.Path, document any) (value any, found bool) {
+	if !path.Compares() {
+		return path.Read(document)
+	}
+	if value, found = path.Read(spinnaker.Numbers(document)); !found {
+		return nil, false
+	}
+	plain, err := spinnaker.Plain(value)
+	return plain, err == nil
 }
 
 // monitor looks at the status of what the webhook started.
@@ -149,7 +162,7 @@ func (c *webhookCall) judge(body any, monitor map[string]any, fail func(string, 
 	if c.config.statusPath == nil {
 		return succeeded()
 	}
-	value, found := c.config.statusPath.Read(body)
+	value, found := readAt(*c.config.statusPath, body)
 	if !found {
 		return fail("Unable to parse status: JSON property '%s' not found in response body", c.config.statusPath)
 	}
@@ -158,7 +171,7 @@ func (c *webhookCall) judge(body any, monitor map[string]any, fail func(string, 
 		return fail("The json path '%s' did not resolve to a single value", c.config.statusPath)
 	}
 	if path := c.config.progressPath; path != nil {
-		progress, found := path.Read(body)
+		progress, found := readAt(*path, body)
 		if !found {
 			// Orca names the path of the status here.
 			return fail("Unable to parse progress: JSON property '%s' not found in response body", c.config.statusPath)

@@ -30,6 +30,8 @@ func TestWebhookMonitor(t *testing.T) {
 		"a boolean":                          {`"statusJsonPath":"$.ready","successStatuses":"true"`, []string{`200 {"ready":false}`, `200 {"ready":true}`}, spinnaker.Succeeded, ``, "", ""},
 		"percent":                            {words, []string{`200 {"state":12.5}`, `200 {"state":99}`, `200 {"state":100}`}, spinnaker.Succeeded, ``, "percentComplete", `100`},
 		"a path without $":                   {`"statusJsonPath":"a.b","successStatuses":"x"`, []string{`200 {"a":{"b":"x"}}`}, spinnaker.Succeeded, ``, "", ""},
+		"a path with a filter, made one":     {`"statusJsonPath":"concat($.jobs[?(@.id == 7)].state)","successStatuses":"ok"`, []string{`200 {"jobs":[{"id":7,"state":"ok"},{"id":8}]}`}, spinnaker.Succeeded, ``, "", ""},
+		"a path that counts":                 {`"statusJsonPath":"$.jobs[?(@.id == 7)].done.first()"`, []string{`200 {"jobs":[{"id":7,"done":100}]}`}, spinnaker.Succeeded, ``, "percentComplete", `100`},
 		"a body that does not say JSON":      {words, []string{`200 Content-Type=text/plain;{"state":"ok"}`}, spinnaker.Succeeded, ``, "body", `"{\"state\":\"ok\"}"`},
 		"the path is missing":                {words, []string{`200 {"status":"ok"}`}, spinnaker.Terminal, `Unable to parse status: JSON property '$.state' not found in response body`, "", ""},
 		"no body":                            {words, []string{`204 `}, spinnaker.Terminal, `Unable to parse status: JSON property '$.state' not found in response body`, "", ""},
@@ -83,6 +85,7 @@ func TestWebhookStatusAddress(t *testing.T) {
 		"the body":                   {`"statusUrlResolution":"webhookResponse","statusUrlJsonPath":"$.links.self"`, `200 {"links":{"self":"<server>/jobs/4"}}`, "GET /jobs/4"},
 		"the body, in another case":  {`"statusUrlResolution":"WEBHOOKRESPONSE","statusUrlJsonPath":"links.self"`, `200 {"links":{"self":" /jobs/5 "}}`, "GET /jobs/5"},
 		"the body with an indexes":   {`"statusUrlResolution":"webhookResponse","statusUrlJsonPath":"$['links'][0]"`, `200 {"links":["/jobs/6"]}`, "GET /jobs/6"},
+		"the body by an id":          {`"statusUrlResolution":"webhookResponse","statusUrlJsonPath":"concat('/jobs/', $.id)"`, `200 {"id":8}`, "GET /jobs/8"},
 		"a header beats no redirect": {`"statusUrlResolution":"locationHeader"`, `201 Location=/jobs/7;`, "GET /jobs/7"},
 	} {
 		t.Run(name, func(t *testing.T) {
