@@ -95,7 +95,7 @@ func readObject(r *http.Request) (raw []byte, payload map[string]any, err error)
 	if len(bytes.TrimSpace(data)) == 0 {
 		return raw, map[string]any{}, nil
 	}
-	if err := spinnaker.Decode(data, &payload); err != nil {
+	if err := spinnaker.DecodeForeign(data, &payload); err != nil {
 		return nil, nil, spinnaker.Invalid("the webhook's body is not a JSON object: %v", err)
 	}
 	if payload == nil {

@@ -29,7 +29,7 @@ func ReadJSON(r *http.Request, v any) (present bool, err error) {
 	if err != nil || len(bytes.TrimSpace(data)) == 0 {
 		return false, err
 	}
-	err = Decode(data, v)
+	err = DecodeForeign(data, v)
 	if err == nil {
 		return true, nil
 	}

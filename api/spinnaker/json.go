@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Decode reads one JSON value into v. Numbers inside values of type any become json.Number, so that 41 and 41.0 and
@@ -16,6 +17,51 @@ func Decode(data []byte, v any) error {
 		return nil
 	}
 	return decodeSlowly(data, v)
+}
+
+// MaxNesting is how deep lists and objects that come from outside may be nested: deeper than anybody writes them, and so much
+// less than Decode reads that they can stand in an execution, and that in others.
+const MaxNesting = 1000
+
+// DecodeForeign is Decode for a text from outside: one that is nested deeper than MaxNesting is refused.
+func DecodeForeign(data []byte, v any) error {
+	depth, inText := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if depth > MaxNesting {
+			return fmt.Errorf("%s: lists and objects are nested more than %d deep", position(data, int64(i)), MaxNesting)
+		}
+	}
+	return Decode(data, v)
+}
+
+// Nested says whether a JSON value is nested deeper than MaxNesting.
+func Nested(value any) bool { return nested(value, MaxNesting) }
+
+func nested(value any, most int) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, item := range v {
+			if nested(item, most-1) {
+				return true
+			}
+		}
+		return most <= 0
+	case []any:
+		return most <= 0 || slices.ContainsFunc(v, func(item any) bool { return nested(item, most-1) })
+	default:
+		return false
+	}
 }
 
 // decodeSlowly is Decode by encoding/json, which reads everything and explains what it cannot read.

@@ -109,6 +109,51 @@ func runThrough(t *testing.T, stages []any) {
 	}
 }
 
+// TestNestedValues: what is nested so deep that the store could not read it any more is not kept.
+func TestNestedValues(t *testing.T) {
+	nested := func(levels int) map[string]any {
+		value := any("x")
+		for range levels - 1 {
+			value = []any{value}
+		}
+		return map[string]any{"value": value}
+	}
+	pipeline, err := spinnaker.PipelineOf(map[string]any{"application": "shop", "name": "p", "stages": []any{map[string]any{"type": "work"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := 0
+	id := func() string { ids++; return fmt.Sprint(ids) }
+	e, now := engine.New(spel.New(spel.Config{})), time.Now()
+	for name, result := range map[string]func(value map[string]any) *engine.Result{
+		"context":   func(v map[string]any) *engine.Result { return &engine.Result{Context: v} },
+		"outputs":   func(v map[string]any) *engine.Result { return &engine.Result{Outputs: v} },
+		"evaluated": func(v map[string]any) *engine.Result { return &engine.Result{Evaluated: v} },
+	} {
+		for levels, want := range map[int]spinnaker.Status{spinnaker.MaxNesting: spinnaker.Succeeded, spinnaker.MaxNesting + 1: spinnaker.Terminal} {
+			ex, err := e.Launch(pipeline, nil, engine.LaunchOptions{}, now, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := result(nested(levels))
+			r.Status = spinnaker.Succeeded
+			if _, err := e.Advance(ex, nil, now, id); err != nil {
+				t.Fatal(err)
+			}
+			event := engine.Event{Kind: engine.EventResult, StageID: ex.Stages[0].ID, Phase: engine.PhaseRun, Result: r}
+			if _, err := e.Advance(ex, []engine.Event{event}, now, id); err != nil || ex.Status != want {
+				t.Errorf("%s with %d levels: found %s (%v), expected %s", name, levels, ex.Status, err, want)
+			}
+			if _, err := enginetest.Reload(ex); err != nil {
+				t.Errorf("%s with %d levels: %v", name, levels, err)
+			}
+		}
+	}
+	if _, err := e.Launch(pipeline, nested(spinnaker.MaxNesting), engine.LaunchOptions{}, now, id); err == nil {
+		t.Error("a trigger that is nested too deep was launched")
+	}
+}
+
 // TestNewerForm: what a newer engine has stored is refused, and stays as it is.
 func TestNewerForm(t *testing.T) {
 	stages := []*spinnaker.Stage{{ID: "s", RefID: "1", Type: "work", Status: spinnaker.Running}}

@@ -59,6 +59,9 @@ func (e *Engine) Launch(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, 
 	if err != nil {
 		return nil, err
 	}
+	if spinnaker.Nested(evaluated.Document) {
+		return nil, spinnaker.Invalid("the pipeline or its trigger nests lists and objects more than %d deep", spinnaker.MaxNesting)
+	}
 	ex := newExecution(evaluated, evaluated.Document["trigger"].(map[string]any), opts, now, ids)
 	if err := addStages(ex, pipeline, ids); err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func invalidTemplate(problems []any) error {
 // wrong, and can be restarted from them. It does not stand for its correlation id: another try may start.
 func (e *Engine) LaunchFailed(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, opts LaunchOptions, now time.Time, ids func() string, err error) *Execution {
 	shown, fired := pipeline, Trigger(pipeline, trigger, opts.User)
-	if evaluated, err := e.evaluatePipeline(pipeline, fired); err == nil {
+	if evaluated, err := e.evaluatePipeline(pipeline, fired); err == nil && !spinnaker.Nested(evaluated.Document) {
 		shown, fired = evaluated, evaluated.Document["trigger"].(map[string]any)
 	}
 	delete(fired, "correlationId")

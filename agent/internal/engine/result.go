@@ -39,6 +39,10 @@ func (a *advance) result(stage *spinnaker.Stage, event Event) error {
 		event.Result = &Result{Status: spinnaker.Terminal, Class: ClassBug, Message: fmt.Sprintf(
 			"stage type %q returned a state of %d bytes; at most %d are kept", stage.Type, len(event.Result.State), MaxState)}
 	}
+	if r := event.Result; spinnaker.Nested(r.Context) || spinnaker.Nested(r.Outputs) || spinnaker.Nested(r.Evaluated) {
+		event.Result = &Result{Status: spinnaker.Terminal, Class: ClassFailed, Message: fmt.Sprintf(
+			"stage type %q gave values that nest lists and objects more than %d deep, which can not be kept", stage.Type, spinnaker.MaxNesting)}
+	}
 	switch {
 	case event.Phase == PhaseCancel && w.Part == PartCancel:
 		a.cancelResult(stage, event.Result)

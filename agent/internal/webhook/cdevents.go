@@ -18,7 +18,7 @@ func cdEvent(r Request) (data map[string]any, attributes map[string][]string, er
 	switch text := r.Header.Get("Ce-Data"); {
 	case text != "":
 		data = nil
-		if err := spinnaker.Decode([]byte(text), &data); err != nil {
+		if err := spinnaker.DecodeForeign([]byte(text), &data); err != nil {
 			return nil, nil, spinnaker.Invalid("header Ce-Data: not a JSON object: %v", err)
 		}
 		delete(attributes, "Ce-Data")

@@ -89,7 +89,7 @@ func plainMessage(body map[string]any) (payload map[string]any, attributes map[s
 
 // payloadOf reads the JSON object that a message carries.
 func payloadOf(data []byte, where string) (payload map[string]any, err error) {
-	if err := spinnaker.Decode(data, &payload); err != nil {
+	if err := spinnaker.DecodeForeign(data, &payload); err != nil {
 		return nil, spinnaker.Invalid("%s: not a JSON object: %v", where, err)
 	}
 	if payload == nil {

@@ -55,7 +55,7 @@ func (t *template) artifacts(body map[string]any) (artifacts []spinnaker.Artifac
 	if err := t.parsed.Execute(out, exec.NewContext(variables)); err != nil {
 		return nil, fmt.Errorf("template %s: %w", t.name, err)
 	}
-	if err := spinnaker.Decode(out.Bytes(), &artifacts); err != nil {
+	if err := spinnaker.DecodeForeign(out.Bytes(), &artifacts); err != nil {
 		return nil, fmt.Errorf("template %s: wrote no JSON list of artifacts: %w", t.name, err)
 	}
 	return artifacts, nil
