@@ -131,7 +131,6 @@ func (c *call) read(document any) (value any, found bool) {
 			if given, found = arg.path.Read(document); !found {
 				return nil, false
 			}
-			model = given
 		}
 		if several, isList := given.([]any); isList {
 			args = append(args, several...)

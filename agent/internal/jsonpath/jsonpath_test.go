@@ -72,7 +72,7 @@ func TestFunctions(t *testing.T) {
 		`$.jobs.length()`:                           `2`,
 		`$.jobs.size()`:                             `2`,
 		`$.length()`:                                `5`,
-		`length($.words)`:                           `2`,
+		`length($.words)`:                           `5`,
 		`$.name.length()`:                           ``,
 		`$.jobs[*].took.sum()`:                      `3.5`,
 		`$..took.max()`:                             `2`,
