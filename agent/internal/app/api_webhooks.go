@@ -58,7 +58,7 @@ func leavesNothing(webhook config.PreconfiguredWebhook, properties []string) boo
 	all := []string{"url", "customHeaders", "method", "payload"}
 	if *webhook.WaitForCompletion {
 		all = append(all, "failFastStatusCodes", "statusUrlResolution", "statusJsonPath", "progressJsonPath", "successStatuses",
-			"canceledStatuses", "terminalStatuses", "cancelEndpoint", "cancelMethod", "cancelPayload")
+			"canceledStatuses", "terminalStatuses", "cancelEndpoint", "cancelMethod", "cancelPayload", "waitBeforeMonitor", "retryStatusCodes")
 		if webhook.StatusURLResolution == "webhookResponse" {
 			all = append(all, "statusUrlJsonPath")
 		}

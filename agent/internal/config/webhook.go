@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,14 +54,18 @@ type PreconfiguredWebhook struct {
 	ParameterData map[string]map[string]string `yaml:"parameterData"`
 
 	URL string `yaml:"url"`
-	// CustomHeaders are sent and never shown.
+	// CustomHeaders are sent and never shown, and so are SensitiveHeaders, beside which Spinnaker's UI offers headers to a
+	// stage.
 	CustomHeaders       map[string]Secrets `yaml:"customHeaders"`
+	SensitiveHeaders    map[string]Secrets `yaml:"sensitiveHeaders"`
 	Method              string             `yaml:"method"`
 	Payload             string             `yaml:"payload"`
 	FailFastStatusCodes []int              `yaml:"failFastStatusCodes"`
+	RetryStatusCodes    []int              `yaml:"retryStatusCodes"`
 	WaitForCompletion   *bool              `yaml:"waitForCompletion"`
 	// SignalCancellation is for Spinnaker's UI: what counts is whether there is a CancelEndpoint.
 	SignalCancellation  *bool  `yaml:"signalCancellation"`
+	WaitBeforeMonitor   *int   `yaml:"waitBeforeMonitor"`
 	StatusURLResolution string `yaml:"statusUrlResolution"`
 	StatusURLJSONPath   string `yaml:"statusUrlJsonPath"`
 	StatusJSONPath      string `yaml:"statusJsonPath"`
@@ -116,14 +121,30 @@ func (p PreconfiguredWebhook) Fixed() map[string]any {
 	if p.SignalCancellation != nil {
 		fixed["signalCancellation"] = *p.SignalCancellation
 	}
-	if p.FailFastStatusCodes != nil {
-		codes := make([]any, len(p.FailFastStatusCodes))
-		for i, code := range p.FailFastStatusCodes {
-			codes[i] = code
+	if p.WaitBeforeMonitor != nil {
+		fixed["waitBeforeMonitor"] = *p.WaitBeforeMonitor
+	}
+	for key, codes := range map[string][]int{"failFastStatusCodes": p.FailFastStatusCodes, "retryStatusCodes": p.RetryStatusCodes} {
+		if codes == nil {
+			continue
 		}
-		fixed["failFastStatusCodes"] = codes
+		list := make([]any, len(codes))
+		for i, code := range codes {
+			list[i] = code
+		}
+		fixed[key] = list
 	}
 	return fixed
+}
+
+// Headers are those that are sent, by their names.
+func (p PreconfiguredWebhook) Headers() map[string]Secrets {
+	headers := maps.Clone(p.CustomHeaders)
+	if headers == nil {
+		headers = map[string]Secrets{}
+	}
+	maps.Copy(headers, p.SensitiveHeaders)
+	return headers
 }
 
 // Secrets is one secret, or a list of them.
@@ -158,8 +179,8 @@ func (w Webhook) validate(roles map[string][]string) []error {
 	for i, p := range w.Preconfigured {
 		errs = append(errs, unique(fmt.Sprintf("webhook.preconfigured[%d].parameters", i), p.Parameters,
 			func(p PreconfiguredParameter) string { return p.Name })...)
-		if len(p.CustomHeaders) > 0 && p.URL == "" {
-			errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].url: is missing: without it, pipelines could send customHeaders anywhere", i))
+		if len(p.Headers()) > 0 && p.URL == "" {
+			errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].url: is missing: without it, pipelines could send its headers anywhere", i))
 		}
 		for _, list := range [][]string{p.Permissions.Read, p.Permissions.Write} {
 			for _, role := range list {

@@ -225,7 +225,7 @@ func readPreset(f fields, preset *config.PreconfiguredWebhook) http.Header {
 		}
 	}
 	headers := http.Header{}
-	for name, secrets := range preset.CustomHeaders {
+	for name, secrets := range preset.Headers() {
 		for _, secret := range secrets {
 			headers.Add(name, secret.Reveal())
 		}
