@@ -60,7 +60,10 @@ func checkPreconditions(ctx context.Context, c Context) engine.Result {
 		return checkPrecondition(ctx, c, kind)
 	}
 	preconditions := objects(c.Config, "preconditions")
-	if len(preconditions) == 0 || c.Work.Step > 1 {
+	if len(preconditions) == 0 {
+		return engine.Result{Status: spinnaker.Skipped, Tasks: []spinnaker.Task{}}
+	}
+	if c.Work.Step > 1 {
 		return engine.Result{Status: spinnaker.Succeeded, Tasks: []spinnaker.Task{}}
 	}
 	result := engine.Result{Status: spinnaker.Running, Tasks: []spinnaker.Task{}}
