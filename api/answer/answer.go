@@ -2,12 +2,11 @@
 package answer
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // Func answers a request with a value, nil for no body, or an error, which the server renders.
@@ -29,7 +28,7 @@ func With(status int, f Func) gin.HandlerFunc {
 		case value == nil:
 			c.Status(status)
 		default:
-			data, err := spinnaker.Encode(value)
+			data, err := json.Marshal(value)
 			if err != nil {
 				c.Error(fmt.Errorf("write the answer as JSON: %w", err))
 				return

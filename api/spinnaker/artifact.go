@@ -82,9 +82,5 @@ func (e *ExpectedArtifact) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes an expected artifact with its unknown members.
 func (e ExpectedArtifact) MarshalJSON() ([]byte, error) {
 	type plain ExpectedArtifact
-	data, err := json.Marshal(plain(e))
-	if err != nil || len(e.Extra) == 0 {
-		return data, err
-	}
-	return withExtra(data, e.Extra)
+	return marshalWith(plain(e), e.Extra)
 }

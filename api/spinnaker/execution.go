@@ -117,11 +117,16 @@ type Task struct {
 	TaskExceptionDetails map[string]any `json:"taskExceptionDetails,omitempty"`
 }
 
+// What the fields of executions and stages are read from.
+var (
+	executionMembers = memberNames(Execution{})
+	stageMembers     = memberNames(Stage{})
+)
+
 // MarshalJSON writes an execution. Lists and objects that clients take for granted are there even when empty: Deck
 // breaks without them.
-func (e Execution) MarshalJSON() ([]byte, error) { return Encode(&e) }
-
-func (e Execution) filled() Execution {
+func (e Execution) MarshalJSON() ([]byte, error) {
+	type plain Execution
 	e.Authentication.AllowedAccounts = present(e.Authentication.AllowedAccounts)
 	e.Notifications = present(e.Notifications)
 	e.SystemNotifications = present(e.SystemNotifications)
@@ -132,22 +137,25 @@ func (e Execution) filled() Execution {
 	if e.Trigger == nil {
 		e.Trigger = Trigger{}
 	}
-	return e
+	return marshalWith(plain(e), e.Extra)
 }
 
 // UnmarshalJSON reads an execution over what is there; numbers keep their spelling.
 func (e *Execution) UnmarshalJSON(data []byte) error {
-	if readWhole(data, e) {
-		return nil
-	}
 	type plain Execution
-	return readSlowly(data, (*plain)(e), &e.Extra)
+	if err := Decode(data, (*plain)(e)); err != nil {
+		return err
+	}
+	others, err := otherMembers(data, executionMembers)
+	if others != nil {
+		e.Extra = others
+	}
+	return err
 }
 
 // MarshalJSON writes a stage; context, outputs and tasks are always there.
-func (s Stage) MarshalJSON() ([]byte, error) { return Encode(&s) }
-
-func (s Stage) filled() Stage {
+func (s Stage) MarshalJSON() ([]byte, error) {
+	type plain Stage
 	s.Requisites = present(s.Requisites)
 	s.Tasks = present(s.Tasks)
 	if s.Context == nil {
@@ -156,16 +164,20 @@ func (s Stage) filled() Stage {
 	if s.Outputs == nil {
 		s.Outputs = map[string]any{}
 	}
-	return s
+	return marshalWith(plain(s), s.Extra)
 }
 
 // UnmarshalJSON reads a stage over what is there; numbers keep their spelling.
 func (s *Stage) UnmarshalJSON(data []byte) error {
-	if readWhole(data, s) {
-		return nil
-	}
 	type plain Stage
-	return readSlowly(data, (*plain)(s), &s.Extra)
+	if err := Decode(data, (*plain)(s)); err != nil {
+		return err
+	}
+	others, err := otherMembers(data, stageMembers)
+	if others != nil {
+		s.Extra = others
+	}
+	return err
 }
 
 // present turns a nil slice into an empty one, which JSON writes as [].

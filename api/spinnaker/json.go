@@ -10,13 +10,17 @@ import (
 )
 
 // Decode reads one JSON value into v. Numbers inside values of type any become json.Number, so that 41 and 41.0 and
-// integers beyond 2⁵³ stay what they are. Anything after the value is an error. Errors say where, and what was expected;
-// v may hold a part then.
+// integers beyond 2⁵³ stay what they are. Anything after the value is an error. Errors say where, and what was expected.
 func Decode(data []byte, v any) error {
-	if readWhole(data, v) {
-		return nil
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		return explained(data, err)
 	}
-	return decodeSlowly(data, v)
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: unexpected text after the JSON value", position(data, dec.InputOffset()))
+	}
+	return nil
 }
 
 // MaxNesting is how deep lists and objects that come from outside may be nested: deeper than anybody writes them, and so much
@@ -62,19 +66,6 @@ func nested(value any, most int) bool {
 	default:
 		return false
 	}
-}
-
-// decodeSlowly is Decode by encoding/json, which reads everything and explains what it cannot read.
-func decodeSlowly(data []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(v); err != nil {
-		return explained(data, err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: unexpected text after the JSON value", position(data, dec.InputOffset()))
-	}
-	return nil
 }
 
 // Clone copies a JSON value deeply: maps and slices are new, the rest is shared.
@@ -141,7 +132,7 @@ func Numbers(value any) any {
 
 // Plain turns any value that encodes as JSON into plain JSON values: maps, slices, strings, json.Number, bool, nil.
 func Plain(value any) (any, error) {
-	data, err := Encode(value)
+	data, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
 	}
@@ -152,18 +143,21 @@ func Plain(value any) (any, error) {
 	return plain, nil
 }
 
-// withExtra adds members to an object. Those that it has win.
-func withExtra(data []byte, extra map[string]any) ([]byte, error) {
-	object, ok := rawMembers(data)
-	if !ok {
-		return nil, fmt.Errorf("bug: no object: %.100s", data)
+// marshalWith encodes known, a struct, as an object that has the members of extra too. Known members win.
+func marshalWith(known any, extra map[string]any) ([]byte, error) {
+	data, err := json.Marshal(known)
+	if err != nil || len(extra) == 0 {
+		return data, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, err
 	}
 	for key, value := range extra {
 		if _, taken := object[key]; taken {
 			continue
 		}
-		var err error
-		if object[key], err = Encode(value); err != nil {
+		if object[key], err = json.Marshal(value); err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}

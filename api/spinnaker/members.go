@@ -14,11 +14,9 @@ import (
 // them has. It reads as Jackson does in Spinnaker: names are exact, where encoding/json ignores case, and scalars of
 // another type are taken when they can mean nothing else ("true" for true, "3" for 3, 3 for "3").
 func readMembers(data []byte, into any) (others map[string]any, err error) {
-	object, ok := rawMembers(data)
-	if !ok {
-		if err := decodeSlowly(data, &object); err != nil {
-			return nil, err
-		}
+	var object map[string]json.RawMessage
+	if err := Decode(data, &object); err != nil {
+		return nil, err
 	}
 	value := reflect.ValueOf(into).Elem()
 	for i := range value.NumField() {
@@ -38,25 +36,59 @@ func readMembers(data []byte, into any) (others map[string]any, err error) {
 	return decodeAll(object)
 }
 
-// readSlowly is how encoding/json reads an object into the struct that known points to, and its other members into extra.
-func readSlowly(data []byte, known any, extra *map[string]any) error {
-	if err := decodeSlowly(data, known); err != nil {
-		return err
+// otherMembers returns the members of an object, which has been read already, that are not known.
+func otherMembers(data []byte, known map[string]bool) (map[string]any, error) {
+	if !hasOthers(data, known) {
+		return nil, nil
 	}
-	var object map[string]any
-	if err := decodeSlowly(data, &object); err != nil {
-		return err
+	var object map[string]json.RawMessage
+	if err := Decode(data, &object); err != nil {
+		return nil, err
 	}
-	structType := reflect.TypeOf(known).Elem()
-	for i := range structType.NumField() {
-		if name, isMember := memberName(structType.Field(i)); isMember {
-			delete(object, name)
+	for name := range known {
+		delete(object, name)
+	}
+	return decodeAll(object)
+}
+
+// hasOthers says whether an object has a member that is not known, by its names alone. One with an escape may be taken for
+// another.
+func hasOthers(object []byte, known map[string]bool) bool {
+	depth, name := 0, false // name: the next text is a member's
+	for i := 0; i < len(object); i++ {
+		switch object[i] {
+		case '{', '[':
+			depth++
+			name = depth == 1
+		case '}', ']':
+			depth--
+		case ',':
+			name = depth == 1
+		case '"':
+			start := i + 1
+			for i = start; object[i] != '"'; i++ {
+				if object[i] == '\\' {
+					i++
+				}
+			}
+			if name && !known[string(object[start:i])] {
+				return true
+			}
+			name = false
 		}
 	}
-	if len(object) > 0 {
-		*extra = object
+	return false
+}
+
+// memberNames are the names of the members that a struct has fields for.
+func memberNames(known any) map[string]bool {
+	names := map[string]bool{}
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(known)) {
+		if name, isMember := memberName(field); isMember {
+			names[name] = true
+		}
 	}
-	return nil
+	return names
 }
 
 // memberName is the name of the member that a field is read from, if it is.

@@ -69,7 +69,7 @@ type pipelineFields struct {
 
 // PipelineOf reads the typed part of document. The error names the member and what was expected there.
 func PipelineOf(document map[string]any) (Pipeline, error) {
-	data, err := Encode(document)
+	data, err := json.Marshal(document)
 	if err != nil {
 		return Pipeline{}, err
 	}
@@ -100,7 +100,7 @@ func (p *Pipeline) UnmarshalJSON(data []byte) error {
 }
 
 // MarshalJSON writes the whole document, keys sorted.
-func (p Pipeline) MarshalJSON() ([]byte, error) { return Encode(p.Document) }
+func (p Pipeline) MarshalJSON() ([]byte, error) { return json.Marshal(p.Document) }
 
 // With returns a copy of the pipeline with members of its document set; a nil value removes a member.
 func (p Pipeline) With(members map[string]any) (Pipeline, error) {
@@ -185,7 +185,7 @@ func (s StageConfig) Problem() string {
 
 // shown is the beginning of a JSON value as messages show it.
 func shown(value any) string {
-	data, err := Encode(value)
+	data, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Sprint(value)
 	}

@@ -179,7 +179,7 @@ var errTorn = errors.New("it is in the order of stages and has no row")
 // decodeShown decodes the part of an execution that the API shows; brief leaves the tasks out.
 func (row *executionRow) decodeShown(brief bool) (*spinnaker.Execution, error) {
 	ex := new(spinnaker.Execution)
-	if err := spinnaker.Decode([]byte(row.head), ex); err != nil {
+	if err := ex.UnmarshalJSON([]byte(row.head)); err != nil {
 		return nil, fmt.Errorf("read the stored head: %w", err)
 	}
 	if err := row.parts.read(partConfig, ex); err != nil {
@@ -219,7 +219,7 @@ func (row *executionRow) decodeShown(brief bool) (*spinnaker.Execution, error) {
 
 func (row *stageRow) decode() (*spinnaker.Stage, error) {
 	stage := new(spinnaker.Stage)
-	if err := spinnaker.Decode([]byte(row.head), stage); err != nil {
+	if err := stage.UnmarshalJSON([]byte(row.head)); err != nil {
 		return nil, fmt.Errorf("read the stored head: %w", err)
 	}
 	if err := row.parts.read(partContext, &stage.Context); err != nil {
