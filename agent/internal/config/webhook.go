@@ -182,6 +182,10 @@ func (w Webhook) validate(roles map[string][]string) []error {
 		if len(p.Headers()) > 0 && p.URL == "" {
 			errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].url: is missing: without it, pipelines could send its headers anywhere", i))
 		}
+		if len(p.Headers()) > 0 && p.URL != "" && !fixesHost(p.URL) {
+			errs = append(errs, fmt.Errorf("webhook.preconfigured[%d].url: found an expression before the path, expected a host: with it, "+
+				"pipelines could send its headers anywhere", i))
+		}
 		for _, list := range [][]string{p.Permissions.Read, p.Permissions.Write} {
 			for _, role := range list {
 				if !isRole(roles, role) {
@@ -198,6 +202,16 @@ func (w Webhook) validate(roles map[string][]string) []error {
 		errs = append(errs, fmt.Errorf("webhook.maxResponseBytes: found %d, expected a number of bytes above zero", w.MaxResponseBytes))
 	}
 	return errs
+}
+
+// FixesCancelHost says whether the webhook itself says which host it is canceled at.
+func (p PreconfiguredWebhook) FixesCancelHost() bool { return fixesHost(p.CancelEndpoint) }
+
+// fixesHost says whether an address has no expression before its path.
+func fixesHost(address string) bool {
+	scheme, rest, found := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return found && !strings.Contains(scheme+host, "${")
 }
 
 func (a AllowedRequest) validate(path string) []error {

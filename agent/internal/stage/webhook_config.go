@@ -78,7 +78,7 @@ func readWebhook(f fields, preset *config.PreconfiguredWebhook) (webhookConfig, 
 	}
 	readHeaders(f, c.headers)
 	if preset != nil {
-		c.secret, c.cancelFixed = readPreset(f, preset), preset.CancelEndpoint != ""
+		c.secret, c.cancelFixed = readPreset(f, preset), preset.FixesCancelHost()
 		c.hide = hiding(c.secret, c.url, c.cancelURL)
 	}
 	if c.method == "" {
