@@ -50,6 +50,7 @@ func (a *advance) result(stage *spinnaker.Stage, event Event) error {
 		a.lateResult(stage, event.Result)
 	case w.Part == PartMain:
 		a.mainResult(stage, event.Result)
+		a.stepped(stage)
 	}
 	return nil
 }

@@ -139,20 +139,35 @@ func (a *advance) childDone(parent, child *spinnaker.Stage) {
 		return
 	}
 	w := a.work(parent)
-	failed := child.Status.Halt() || child.Status == spinnaker.FailedContinue && !flag(child, allowSiblings)
 	switch {
 	case w.Part == PartCancel:
 		a.finishCancel(parent)
-	case w.Part == PartFailure && (failed || a.allDone(parent, child.Owner)):
+	case w.Part == PartFailure && (failed(child) || a.allDone(parent, child.Owner)):
 		a.stopChildren(parent, w.Verdict) // the failure that brought these stages here still counts
-	case failed:
-		a.childFailed(parent)
+	case w.Part != PartFailure && slices.ContainsFunc(a.synthetics(parent, child.Owner), failed):
+		a.childFailed(parent, child.Owner)
 	case a.allDone(parent, child.Owner):
 		a.continueParent(parent)
 	default:
 		for _, sibling := range a.downstream(child) {
 			a.startStage(sibling)
 		}
+	}
+}
+
+// failed says whether a synthetic stage has ended in a way that ends its parent.
+func failed(child *spinnaker.Stage) bool {
+	return child.Status.Halt() || child.Status == spinnaker.FailedContinue && !flag(child, allowSiblings)
+}
+
+// stepped comes back to a parent that has waited for the first step of one of its synthetic stages to fail with another one.
+func (a *advance) stepped(child *spinnaker.Stage) {
+	parent := a.byID[child.ParentStageID]
+	if parent == nil || !active(child) || !active(parent) || ownerOf(a.work(parent).Part) != child.Owner || a.work(parent).Part == PartFailure {
+		return
+	}
+	if slices.ContainsFunc(a.synthetics(parent, child.Owner), failed) {
+		a.childFailed(parent, child.Owner)
 	}
 }
 
@@ -194,8 +209,12 @@ func (a *advance) withChildren(parent *spinnaker.Stage, status spinnaker.Status)
 	return status
 }
 
-// childFailed ends a stage by the statuses of its synthetic stages.
-func (a *advance) childFailed(parent *spinnaker.Stage) {
+// childFailed ends a stage by the statuses of its synthetic stages. Those that have begun together with the one that failed say
+// first what they have to say: the verdict does not depend on their order.
+func (a *advance) childFailed(parent *spinnaker.Stage, owner spinnaker.Owner) {
+	if slices.ContainsFunc(a.synthetics(parent, owner), a.beginning) {
+		return
+	}
 	children := a.children(parent.ID)
 	has := func(status spinnaker.Status) bool {
 		return slices.ContainsFunc(children, func(s *spinnaker.Stage) bool { return s.Status == status })
@@ -210,4 +229,10 @@ func (a *advance) childFailed(parent *spinnaker.Stage) {
 		verdict = spinnaker.Canceled
 	}
 	a.stop(parent, verdict)
+}
+
+// beginning says whether a stage's first step is due.
+func (a *advance) beginning(stage *spinnaker.Stage) bool {
+	w := a.work(stage)
+	return active(stage) && w.Part == PartMain && w.Step == 1 && w.Phase == PhaseRun && !w.Due.After(a.now)
 }

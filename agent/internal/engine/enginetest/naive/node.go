@@ -33,6 +33,8 @@ func (m *model) changeNode(n *node) bool {
 		}
 	case asks, hasAfter:
 		switch {
+		case n.kidFailed(n.part != asks) && n.kidBegins(n.part != asks):
+			return false
 		case n.kidFailed(n.part != asks):
 			m.stop(n, n.kidsVerdict(), n.part == asks)
 		case !n.kidsDone(n.part != asks):
@@ -301,6 +303,13 @@ func (n *node) hasEndedBadly() bool { return halts(n.status) || n.status == igno
 
 func (n *node) kidFailed(late bool) bool {
 	return slices.ContainsFunc(n.kids, func(k *node) bool { return k.late == late && k.hasEndedBadly() })
+}
+
+// kidBegins says whether one of the stages that were put in has yet to make its first step, or ends with it.
+func (n *node) kidBegins(late bool) bool {
+	return slices.ContainsFunc(n.kids, func(k *node) bool {
+		return k.late == late && k.status == running && (k.part == begins || k.part == works && k.Takes <= 0)
+	})
 }
 
 func (n *node) kidsDone(late bool) bool {
