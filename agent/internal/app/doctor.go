@@ -106,6 +106,7 @@ func storeChecks(ctx context.Context, c config.Config, whole bool) (checks []doc
 		if whole {
 			checks = append(checks, doctor.Contents(i.View, i.OpenBlob)...)
 		} else {
+			checks = append(checks, doctor.Running(i.View, time.Duration(c.Runner.Lease)))
 			checks = append(checks, feedChecks(c, i.View)...)
 		}
 	}

@@ -99,6 +99,17 @@ func TestUnfinishedExecutions(t *testing.T) {
 		"store.executions error: execution stuck of shop/deploy is RUNNING, and nothing will move it on")
 }
 
+func TestRunning(t *testing.T) {
+	ahead := new(time.Duration)
+	s := open(t, ahead)
+	checks := []doctor.Check{doctor.Running(s.View, 15*time.Second)}
+	expect(t, findings(t, checks), "store.running warning: no agent uses the store now")
+	update(t, s, func(tx store.Tx) error { return tx.Renew(store.Incarnation{ID: "a", Host: "h", Version: "v1"}) })
+	expect(t, findings(t, checks))
+	*ahead = time.Minute
+	expect(t, findings(t, checks), "store.running warning: no agent uses the store now")
+}
+
 func TestAParkedExecutionNeedsOneThatHoldsTheSlot(t *testing.T) {
 	s := open(t, new(time.Duration))
 	stage(t, s, "parked", spinnaker.NotStarted, engine.Work{})

@@ -30,23 +30,29 @@ type View func(ctx context.Context, read func(store.Reader) error) error
 // dead when its last sign of life is older than the lease.
 func Store(view View, lease time.Duration) []Check {
 	d := stored{lease}
-	check := func(id, about string, look func(store.Reader) ([]Finding, error)) Check {
-		return Check{id, about, func(ctx context.Context) (found []Finding, err error) {
-			err = view(ctx, func(r store.Reader) (err error) {
-				found, err = look(r)
-				return err
-			})
-			return found, err
-		}}
-	}
 	return []Check{
-		check("store.agents", "the agents that use the store", d.agents),
-		check("store.claims", "the claims of agents on stages", d.claims),
-		check("store.leases", "the leases of agents", d.leases),
-		check("store.executions", "that something will move on each unfinished execution", unfinished),
-		check("store.overdue", "that due work is done", d.overdue),
-		check("store.candidates", "that undecided starts are decided in time", d.candidates),
+		view.check("store.agents", "the agents that use the store", d.agents),
+		view.check("store.claims", "the claims of agents on stages", d.claims),
+		view.check("store.leases", "the leases of agents", d.leases),
+		view.check("store.executions", "that something will move on each unfinished execution", unfinished),
+		view.check("store.overdue", "that due work is done", d.overdue),
+		view.check("store.candidates", "that undecided starts are decided in time", d.candidates),
 	}
+}
+
+// Running is the check that an agent uses the store.
+func Running(view View, lease time.Duration) Check {
+	return view.check("store.running", "that an agent runs", stored{lease}.running)
+}
+
+func (view View) check(id, about string, look func(store.Reader) ([]Finding, error)) Check {
+	return Check{id, about, func(ctx context.Context) (found []Finding, err error) {
+		err = view(ctx, func(r store.Reader) (err error) {
+			found, err = look(r)
+			return err
+		})
+		return found, err
+	}}
 }
 
 // Contents are the checks that read all that a store keeps, which may take long.
@@ -74,6 +80,15 @@ func (d stored) living(r store.Reader) (map[string]bool, error) {
 		}
 	}
 	return alive, err
+}
+
+func (d stored) running(r store.Reader) ([]Finding, error) {
+	alive, err := d.living(r)
+	if err != nil || len(alive) > 0 {
+		return nil, err
+	}
+	return []Finding{{Warning, "no agent uses the store now", "nothing is polled, decided or moved on until one does",
+		"start `gennaker serve`; if it ought to run, its log says why it ended"}}, nil
 }
 
 func (d stored) agents(r store.Reader) ([]Finding, error) {
