@@ -20,6 +20,16 @@ const (
 	// ValueReevaluate: the expressions in the contexts of the stages that run again are evaluated anew, as they were
 	// written.
 	ValueReevaluate = "reevaluate"
+	// ValuePreconditions are the preconditions of the pipeline's stages as it is saved now, by refId: they are checked from now on.
+	//
+	// Source: spinnaker/spinnaker orca/orca-core pipeline/CompoundExecutionOperator.java, updatePreconditionStageExpression.
+	ValuePreconditions = "preconditions"
+)
+
+// PreconditionsType is the type of the stage that checks preconditions, preconditionsKey the member of its context with them.
+const (
+	PreconditionsType = "checkPreconditions"
+	preconditionsKey  = "preconditions"
 )
 
 // restartKey is the context key of who restarted the execution from a stage, and when.
@@ -74,6 +84,8 @@ func (a *advance) restart(stage *spinnaker.Stage, event Event) {
 		top.Context[childKey] = child
 	}
 	top.Context[restartKey] = details
+	preconditions, _ := event.Values[ValuePreconditions].(map[string]any)
+	a.setPreconditions(preconditions)
 	a.index()
 	ex := a.ex
 	ex.Canceled, ex.CanceledBy, ex.CancellationReason = false, "", ""
@@ -112,6 +124,16 @@ func (a *advance) reset(stage *spinnaker.Stage, reevaluate bool) {
 	for _, dependent := range a.downstream(stage) {
 		if dependent.Status.Complete() {
 			a.reset(dependent, reevaluate)
+		}
+	}
+}
+
+// setPreconditions replaces the preconditions of the stages that have yet to check theirs.
+func (a *advance) setPreconditions(byRef map[string]any) {
+	for _, stage := range a.children("") {
+		if present, ok := byRef[stage.RefID]; ok && stage.Type == PreconditionsType && stage.Status == spinnaker.NotStarted {
+			stage.Context[preconditionsKey] = present
+			delete(a.work(stage).Written, preconditionsKey)
 		}
 	}
 }

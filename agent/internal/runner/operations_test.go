@@ -160,6 +160,28 @@ func TestStartAlone(t *testing.T) {
 	expect(t, "counted", fmt.Sprint(b.runner.Stats().Ended), "map[SUCCEEDED:1]")
 }
 
+// TestRestartWithOtherPreconditions: a restart checks the preconditions of the pipeline as it is saved by then.
+func TestRestartWithOtherPreconditions(t *testing.T) {
+	b := start(t, openStore(t), &plugins{})
+	checks := func(expression string) spinnaker.Pipeline {
+		return pipeline(t, `{"application":"shop","name":"p","id":"p","stages":[{"refId":"1","type":"checkPreconditions",
+		  "preconditions":[{"type":"expression","context":{"expression":"`+expression+`"}}]}]}`)
+	}
+	id := b.launch(b.keep(checks("false")), nil)
+	for _, try := range []struct{ saved, statuses string }{
+		{"", "TERMINAL 1<1=TERMINAL 1=TERMINAL"}, {"true", "SUCCEEDED 1<1=SUCCEEDED 1=SUCCEEDED"},
+	} {
+		ex := b.ended(id)
+		if try.saved != "" {
+			b.keep(checks(try.saved))
+		}
+		if err := b.runner.Restart(t.Context(), id, ex.Stages[len(ex.Stages)-1].ID, "ann", false); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, "with "+try.saved, statuses(b.ended(id)), try.statuses)
+	}
+}
+
 // TestCorrelationID: a second start with the same correlationId is the first one.
 func TestCorrelationID(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})

@@ -113,26 +113,47 @@ func (t *turn) admit(executionID string, taken int) (admitted bool, err error) {
 	return true, t.tx.AddExecutionEvent(executionID, engine.Event{Kind: engine.EventSlot, At: t.now})
 }
 
-// admitRestart has a restart wait when no slot is free for its execution, and takes the parent along that waits for the
-// execution's end.
+// admitRestart has a restart check the pipeline's present preconditions, and wait when no slot is free for its execution. It
+// takes the parent along that waits for the execution's end.
 func (t *turn) admitRestart(event *engine.Event) error {
 	if engine.RestartProblem(t.ex.Execution, event.StageID) != "" {
 		return nil // Advance refuses it
 	}
+	event.Values = maps.Clone(event.Values)
+	if event.Values == nil {
+		event.Values = map[string]any{}
+	}
+	preconditions, err := t.preconditions()
+	if err != nil {
+		return err
+	}
+	event.Values[engine.ValuePreconditions] = preconditions
 	if t.ex.Status.Complete() {
 		full, _, err := t.noSlot()
 		if err != nil {
 			return err
 		}
-		if full {
-			event.Values = maps.Clone(event.Values)
-			if event.Values == nil {
-				event.Values = map[string]any{}
-			}
-			event.Values[engine.ValueQueue] = true
-		}
+		event.Values[engine.ValueQueue] = full
 	}
 	return t.restartParent(event)
+}
+
+// preconditions are those of the execution's pipeline as it is saved now, by refId.
+func (t *turn) preconditions() (map[string]any, error) {
+	byRef := map[string]any{}
+	if t.ex.PipelineConfigID == "" {
+		return byRef, nil
+	}
+	pipeline, err := t.tx.Pipeline(t.ex.PipelineConfigID)
+	if errors.Is(err, store.ErrNotFound) {
+		return byRef, nil // deleted meanwhile
+	}
+	for _, s := range pipeline.Stages {
+		if list, ok := s.Context["preconditions"].([]any); ok && s.Type == engine.PreconditionsType {
+			byRef[s.RefID] = list
+		}
+	}
+	return byRef, err
 }
 
 // restartParent restarts the stage that started this execution, if its own execution has ended: it then waits for this

@@ -11,10 +11,7 @@ import (
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
-const (
-	checkPreconditionsType = "checkPreconditions"
-	preconditionTypeKey    = "preconditionType"
-)
+const preconditionTypeKey = "preconditionType"
 
 // CheckPreconditions is the stage type "checkPreconditions": it makes one synthetic stage for each precondition, which
 // is of the same type and checks that one.
@@ -22,7 +19,7 @@ const (
 // Source: spinnaker/spinnaker orca/orca-core pipeline/CheckPreconditionsStage.java.
 func CheckPreconditions() Definition {
 	return Definition{
-		Type: checkPreconditionsType, Tasks: []string{"checkPrecondition"}, Own: []string{"preconditions"},
+		Type: engine.PreconditionsType, Tasks: []string{"checkPrecondition"}, Own: []string{"preconditions"},
 		Run: checkPreconditions, Validate: validatePreconditions,
 	}
 }
@@ -79,7 +76,7 @@ func checkPreconditions(ctx context.Context, c Context) engine.Result {
 		delete(context, "type")
 		context[preconditionTypeKey] = kind
 		result.Insert = append(result.Insert, engine.Inserted{
-			Owner: spinnaker.StageBefore, Parallel: true, Type: checkPreconditionsType,
+			Owner: spinnaker.StageBefore, Parallel: true, Type: engine.PreconditionsType,
 			Name: fmt.Sprintf("Check precondition (%s)", kind), Context: context,
 		})
 	}

@@ -24,7 +24,8 @@
 //	                                    attempt it belongs to
 //	ann cancels "reason"                also: ann pauses, ann resumes
 //	ann patches 2 {"a":1}
-//	ann restarts 2                      "ann restarts 2 reevaluate" evaluates expressions anew; "… queue" waits for a slot
+//	ann restarts 2                      "ann restarts 2 reevaluate" evaluates expressions anew; "… queue" waits for a slot;
+//	                                    "… {…}" gives the event's values as JSON
 //	expect RUNNING 1=SUCCEEDED 2=NOT_STARTED
 //	expect order 1 2<1 2                the order of the stages in the execution
 //	expect due 2 15s                    when the stage is to be looked at, counted from the launch; or "never"

@@ -170,8 +170,14 @@ func (g *game) userCommand(c command) error {
 		}
 		event.StageID = stage.ID
 	}
-	if c.word(1) == "restarts" && c.word(3) != "" {
-		event.Values = map[string]any{c.word(3): true}
+	switch option := c.word(3); {
+	case c.word(1) != "restarts" || option == "":
+	case strings.HasPrefix(option, "{"):
+		if err := spinnaker.Decode([]byte(option), &event.Values); err != nil {
+			return err
+		}
+	default:
+		event.Values = map[string]any{option: true}
 	}
 	return g.advance(event)
 }
