@@ -27,7 +27,7 @@ type Execution struct {
 
 	// More holds further fields of the execution's JSON that expressions may
 	// read: authentication, buildTime, startTime, endTime, origin, canceled and
-	// so on.
+	// so on. It may be a func() any that gives them, called whenever one is read.
 	More any
 
 	once    sync.Once
@@ -47,7 +47,7 @@ type Stage struct {
 	Context              any
 	Outputs              any
 	// More holds further fields of the stage's JSON: tasks, startTime, endTime
-	// and so on.
+	// and so on, or is a func() any that gives them.
 	More any
 
 	execution *Execution

@@ -19,7 +19,7 @@ func (e *Execution) getters() []string { return sortedNames(executionGetters) }
 
 // exported is the execution's JSON.
 func (e *Execution) exported() any {
-	m := merged(e.More, nil)
+	m := merged(given(e.More), nil)
 	setAll(m, []string{"id", "name", "application", "pipelineConfigId", "status", "trigger", "stages"}, e)
 	if e.trigger != nil {
 		m.Set("trigger", e.trigger)
@@ -29,7 +29,7 @@ func (e *Execution) exported() any {
 
 // exported is the stage's JSON.
 func (s *Stage) exported() any {
-	m := merged(s.More, nil)
+	m := merged(given(s.More), nil)
 	setAll(m, []string{"id", "refId", "type", "name", "status", "parentStageId", "requisiteStageRefIds", "outputs"}, s)
 	m.Set("context", s.Context)
 	return m
@@ -94,7 +94,15 @@ var executionGetters = map[string]func(*Execution) any{
 
 // more reads one of the execution's further fields.
 func more(get func(any) any) func(*Execution) any {
-	return func(e *Execution) any { return get(e.More) }
+	return func(e *Execution) any { return get(given(e.More)) }
+}
+
+// given is what More holds, or what it gives.
+func given(more any) any {
+	if read, late := more.(func() any); late {
+		return read()
+	}
+	return more
 }
 
 var stageGetters = map[string]func(*Stage) any{
@@ -120,7 +128,7 @@ var stageGetters = map[string]func(*Stage) any{
 	"join":                                  func(s *Stage) any { return len(s.RequisiteStageRefIDs) > 1 },
 	"manualJudgmentType":                    func(s *Stage) any { return s.Type == "manualJudgment" },
 	"continuePipelineOnFailure":             func(s *Stage) any { return field(s.Context, "continuePipeline") == true },
-	"allowSiblingStagesToContinueOnFailure": func(s *Stage) any { return allowSiblings(s.Context) },
+	"allowSiblingStagesToContinueOnFailure": func(s *Stage) any { return allowSiblings(s) },
 	"tasks":                                 moreOfStage(same("tasks", []any{})),
 	"startTime":                             moreOfStage(long("startTime")),
 	"endTime":                               moreOfStage(long("endTime")),
@@ -130,12 +138,12 @@ var stageGetters = map[string]func(*Stage) any{
 }
 
 func moreOfStage(get func(any) any) func(*Stage) any {
-	return func(s *Stage) any { return get(s.More) }
+	return func(s *Stage) any { return get(given(s.More)) }
 }
 
 // allowSiblings is StageExecutionImpl.getAllowSiblingStagesToContinueOnFailure.
-func allowSiblings(context any) bool {
-	return field(context, "failPipeline") == false && field(context, "completeOtherBranchesThenFail") == true
+func allowSiblings(s *Stage) bool {
+	return s.ParentStageID != "" && field(s.Context, "allowSiblingStagesToContinueOnFailure") == true
 }
 
 func (s *Stage) parent() any {

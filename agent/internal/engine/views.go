@@ -23,11 +23,13 @@ func newViews(ex *spinnaker.Execution) *views {
 		Orchestration: ex.Type == spinnaker.Orchestration, ID: ex.ID, Application: ex.Application, Name: ex.Name,
 		PipelineConfigID: ex.PipelineConfigID, SpelEvaluator: "v4",
 		Trigger: map[string]any(ex.Trigger), TemplateVariables: ex.TemplateVariables,
+		More: func() any { return executionFields(ex) },
 	}}
 	for _, s := range ex.Stages {
 		view := &spel.Stage{
 			ID: s.ID, RefID: s.RefID, Type: s.Type, Name: s.Name, RequisiteStageRefIDs: s.Requisites,
 			ParentStageID: s.ParentStageID, SyntheticStageOwner: string(s.Owner),
+			More: func() any { return stageFields(s) },
 		}
 		v.stages[s.ID] = view
 		v.seen.Stages = append(v.seen.Stages, view)
@@ -37,13 +39,10 @@ func newViews(ex *spinnaker.Execution) *views {
 
 // env brings the views up to date and returns what a stage sees.
 func (v *views) env(stage *spinnaker.Stage) *spel.Env {
-	v.seen.Status, v.seen.More = string(v.ex.Status), executionFields(v.ex)
+	v.seen.Status = string(v.ex.Status)
 	for i, s := range v.ex.Stages {
 		view := v.seen.Stages[i]
-		view.Context, view.Outputs = s.Context, s.Outputs
-		if view.Status != string(s.Status) {
-			view.Status, view.More = string(s.Status), stageFields(s)
-		}
+		view.Context, view.Outputs, view.Status = s.Context, s.Outputs, string(s.Status)
 	}
 	env := &spel.Env{Execution: v.seen, User: User(v.ex, stage)}
 	if stage != nil {
