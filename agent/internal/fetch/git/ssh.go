@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -68,7 +69,9 @@ type SSH struct {
 	stdin  io.WriteCloser
 	stdout io.Reader
 	stderr said
-	close  func() error
+	// ended is closed when git has ended on the server, and all that it wrote for people is in stderr.
+	ended chan struct{}
+	close func() error
 }
 
 // Advertised implements Remote.
@@ -152,7 +155,15 @@ func (s *SSH) start(client *ssh.Client) error {
 	if s.stdout, err = session.StdoutPipe(); err != nil {
 		return err
 	}
-	return session.Start("git-upload-pack " + quote(s.Path))
+	if err := session.Start("git-upload-pack " + quote(s.Path)); err != nil {
+		return err
+	}
+	s.ended = make(chan struct{})
+	go func() {
+		defer close(s.ended)
+		_ = session.Wait() // what comes of its end is read from stdout
+	}()
+	return nil
 }
 
 // readable says what to do about a server that is not who it should be.
@@ -167,8 +178,18 @@ func readable(err error) error {
 	}
 }
 
+// lastWords is how long git may take to end on the server, after it has failed, for what it says of that to be heard.
+const lastWords = time.Second
+
 // failure prefers what the server said, and a context's end, to what came of it.
 func (s *SSH) failure(ctx context.Context, err error) error {
+	if s.ended != nil {
+		select {
+		case <-s.ended:
+		case <-time.After(lastWords):
+		case <-ctx.Done():
+		}
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
