@@ -131,9 +131,8 @@ func TestFailedStart(t *testing.T) {
 
 // TestStartAlone: what needs nothing outside is part of the transaction that starts the execution.
 func TestStartAlone(t *testing.T) {
-	s := openStore(t)
 	var finished []string
-	b := start(t, s, &plugins{}, func(o *runner.Options) {
+	b := start(t, openStore(t), &plugins{}, func(o *runner.Options) {
 		o.Poll = -1 // nothing else has a turn
 		o.Finished = func(ex *spinnaker.Execution) { finished = append(finished, string(ex.Status)) }
 	})
@@ -145,15 +144,7 @@ func TestStartAlone(t *testing.T) {
 		{"one of a plugin", `{"refId":"1","type":"wait","waitTime":0},{"refId":"2","type":"work","requisiteStageRefIds":["1"]}`,
 			"RUNNING 1=SUCCEEDED 2=RUNNING"},
 	} {
-		p := pipeline(t, `{"application":"shop","name":"p","stages":[`+test.stages+`]}`)
-		var id string
-		err := s.Update(t.Context(), func(tx store.Tx) (err error) {
-			id, _, err = b.runner.Start(tx, runner.Start{Pipeline: p, Alone: true})
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		id := b.launchAlone(pipeline(t, `{"application":"shop","name":"p","stages":[`+test.stages+`]}`))
 		expect(t, test.name, statuses(b.execution(id)), test.statuses)
 	}
 	expect(t, "finished", strings.Join(finished, " "), "SUCCEEDED")

@@ -140,9 +140,19 @@ func pipeline(t testing.TB, text string) spinnaker.Pipeline {
 // launch starts a pipeline and returns the execution's id.
 func (b *bench) launch(p spinnaker.Pipeline, trigger spinnaker.Trigger) string {
 	b.t.Helper()
-	var id string
+	return b.begin(runner.Start{Pipeline: p, Trigger: trigger})
+}
+
+// launchAlone starts a pipeline with its first steps.
+func (b *bench) launchAlone(p spinnaker.Pipeline) string {
+	b.t.Helper()
+	return b.begin(runner.Start{Pipeline: p, Alone: true})
+}
+
+func (b *bench) begin(start runner.Start) (id string) {
+	b.t.Helper()
 	err := b.store.Update(context.Background(), func(tx store.Tx) (err error) {
-		id, _, err = b.runner.Start(tx, runner.Start{Pipeline: p, Trigger: trigger})
+		id, _, err = b.runner.Start(tx, start)
 		return err
 	})
 	if err != nil {

@@ -112,6 +112,29 @@ func TestQueueIsBounded(t *testing.T) {
 	expect(t, "reason", ex.CancellationReason, "Too many executions (2) already waiting to start")
 }
 
+// TestSlotBeforeAChild: an execution whose first stage starts its own pipeline, with its own start, has the slot.
+func TestSlotBeforeAChild(t *testing.T) {
+	b := start(t, openStore(t), &plugins{}, func(o *runner.Options) { o.Poll = -1 })
+	id := b.launchAlone(b.keep(pipeline(t, `{"application":"shop","name":"own","id":"own","limitConcurrent":true,"stages":[
+	  {"refId":"1","type":"pipeline","application":"shop","pipeline":"own","waitForCompletion":false},
+	  {"refId":"2","type":"wait","waitTime":60,"requisiteStageRefIds":["1"]}]}`)))
+	if first, child := b.execution(id), b.childOf(id); first.Waiting || !child.Waiting {
+		t.Errorf("the first waits: %v, its child: %v; expected the child to wait", first.Waiting, child.Waiting)
+	}
+}
+
+// TestChildWithoutASlot: an execution whose first stage starts another one, with its own start, hears of its end, also when
+// that comes at once.
+func TestChildWithoutASlot(t *testing.T) {
+	b := start(t, openStore(t), &plugins{}, func(o *runner.Options) { o.MaxWaiting = 1 })
+	child := b.keep(limited(t, `"limitConcurrent":true`))
+	b.running(b.launch(child, nil))
+	b.launch(child, nil)
+	ex := b.ended(b.launchAlone(pipeline(t, `{"application":"shop","name":"parent","stages":[
+	  {"refId":"1","type":"pipeline","application":"shop","pipeline":"`+child.ID+`"}]}`)))
+	expect(t, "statuses", statuses(ex), "CANCELED 1=CANCELED")
+}
+
 // TestRestartWaitsForASlot: a restart honours the limit too.
 func TestRestartWaitsForASlot(t *testing.T) {
 	b := start(t, openStore(t), &plugins{})

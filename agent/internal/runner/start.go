@@ -73,9 +73,10 @@ func (r *Runner) StartTask(tx store.Tx, application, description string, jobs []
 	return ex.ID, r.insert(tx, ex, true)
 }
 
-// insert stores a new execution, as far on its way as it gets without running a step, or a step outside the transaction.
+// insert stores a new execution, as far on its way as it gets without a step, or if it is to run, without one that needs
+// something outside.
 func (r *Runner) insert(tx store.Tx, ex *engine.Execution, run bool) error {
-	t := &turn{Runner: r, tx: tx, ex: ex, now: tx.Now()}
+	t := &turn{Runner: r, tx: tx, ex: ex, now: tx.Now(), fresh: true}
 	full, waiting, err := t.noSlot()
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func (r *Runner) insert(tx store.Tx, ex *engine.Execution, run bool) error {
 		}
 	}
 	tx.AfterCommit(t.committed)
-	return t.save(tx.AddExecution)
+	return t.save()
 }
 
 // priorArtifacts returns the artifacts of the newest run of a pipeline that has started, when the pipeline wants them.

@@ -32,6 +32,8 @@ type turn struct {
 	free    int
 	claimed []*step
 	ended   bool
+	// fresh says that the execution is not in the store yet.
+	fresh bool
 	// held says that another agent is at the execution, so that this turn did nothing; crowded that stages are due for
 	// which there was no room.
 	held, crowded bool
@@ -131,7 +133,7 @@ func (t *turn) play(executionID string, how manner, ended *step) error {
 	if err := t.runDue(maxHold); err != nil {
 		return err
 	}
-	if err := t.save(t.tx.SaveExecution); err != nil {
+	if err := t.save(); err != nil {
 		return err
 	}
 	if err := t.tx.ConsumeExecutionEvents(executionID, consumed); err != nil {
@@ -263,8 +265,14 @@ func (t *turn) perform(s *spinnaker.Stage, definition *stage.Definition, phase e
 	})
 }
 
-// startChild starts an execution for a stage of this one.
+// startChild starts an execution for a stage of this one, which has to be in the store then: it may hold the slot that the
+// child wants, and has to hear of the child's end.
 func (t *turn) startChild(child stage.Child) (executionID, failure string, err error) {
+	if t.fresh {
+		if err := t.write(); err != nil {
+			return "", "", err
+		}
+	}
 	return t.Start(t.tx, Start{Pipeline: child.Pipeline, Trigger: child.Trigger,
 		LaunchOptions: engine.LaunchOptions{RootID: child.RootID, Origin: t.ex.Origin}})
 }
@@ -349,9 +357,18 @@ func (r *Runner) found(ref store.StageRef) {
 	delete(r.missing, ref)
 }
 
+// write writes the execution.
+func (t *turn) write() error {
+	if t.fresh {
+		t.fresh = false
+		return t.tx.AddExecution(t.ex)
+	}
+	return t.tx.SaveExecution(t.ex)
+}
+
 // save writes the execution, and what its end means for others.
-func (t *turn) save(write func(*engine.Execution) error) error {
-	if err := write(t.ex); err != nil {
+func (t *turn) save() error {
+	if err := t.write(); err != nil {
 		return err
 	}
 	if !t.ended || !t.ex.Status.Complete() {
