@@ -205,7 +205,7 @@ func (a *webhookAnswer) value() any {
 	isJSON := err != nil || mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
 	if isJSON || a.code >= http.StatusBadRequest && looksLikeJSON(a.body) {
 		var value any
-		if err := spinnaker.Decode(a.body, &value); err == nil {
+		if err := spinnaker.DecodeForeign(a.body, &value); err == nil {
 			return value
 		}
 	}
@@ -217,7 +217,7 @@ func (a *webhookAnswer) document() any {
 	value := a.value()
 	if text, ok := value.(string); ok && looksLikeJSON([]byte(text)) {
 		var document any
-		if err := spinnaker.Decode([]byte(text), &document); err == nil {
+		if err := spinnaker.DecodeForeign([]byte(text), &document); err == nil {
 			return document
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -253,14 +254,36 @@ func hiding(secret http.Header, addresses ...string) *strings.Replacer {
 	}
 	var pairs []string
 	for _, one := range found {
-		if len(one) >= shortest {
-			pairs = append(pairs, one, "[redacted]")
+		if len(one) < shortest {
+			continue
+		}
+		pairs = append(pairs, one, "[redacted]")
+		for _, written := range inJSON(one) {
+			pairs = append(pairs, written, "[redacted]")
 		}
 	}
 	if pairs == nil {
 		return nil
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// inJSON are the ways in which a text is written in JSON that are not the text itself.
+func inJSON(text string) (written []string) {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	for _, escape := range []bool{true, false} { // what means something in HTML
+		out.Reset()
+		encoder.SetEscapeHTML(escape)
+		if err := encoder.Encode(text); err != nil {
+			return nil
+		}
+		one := strings.TrimSpace(out.String())
+		if one = one[1 : len(one)-1]; one != text {
+			written = append(written, one)
+		}
+	}
+	return written
 }
 
 // headersFor are the headers of a request to an address, which cancels the webhook or not.

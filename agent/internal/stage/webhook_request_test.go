@@ -167,6 +167,15 @@ func TestWebhookRedirect(t *testing.T) {
 	}
 }
 
+// TestWebhookAnswersDeeply: what is nested deeper than executions are kept is a text.
+func TestWebhookAnswersDeeply(t *testing.T) {
+	body := strings.Repeat("[", 2000) + strings.Repeat("]", 2000)
+	server := newTarget(t, answers(map[string][]string{"/hook": {"200 " + body}}))
+	p := newPlay(t, local, "webhook", `{"url":"`+server.URL+`/hook"}`)
+	expectEqual(t, "status", p.perform(engine.PhaseRun).Status, spinnaker.Succeeded)
+	expectEqual(t, "body", p.text("webhook.body"), body)
+}
+
 // TestWebhookShowsNoCookie: what a server keeps with this agent alone is not shown.
 func TestWebhookShowsNoCookie(t *testing.T) {
 	server := newTarget(t, answers(map[string][]string{"/hook": {`200 Set-Cookie=session:1;X-Seen=yes;{}`}}))
@@ -293,6 +302,25 @@ func TestPreconfiguredHeadersStayHome(t *testing.T) {
 		expectEqual(t, "secret", thief.request(t, n).header.Get("Authorization"), "")
 	}
 	expectEqual(t, "secret at home", server.request(t, 0).header.Get("Authorization"), "hunter2")
+}
+
+// TestPreconfiguredSecretsAreHidden: an answer may repeat a secret as it is, as JSON writes it, or as basic authentication
+// sends it. One that is short stays: it may be there by chance.
+func TestPreconfiguredSecretsAreHidden(t *testing.T) {
+	server := newTarget(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Seen", r.Header.Get("X-Token"))
+		if err := json.NewEncoder(w).Encode(map[string]any{"sent": r.Header["X-Token"], "basic": r.Header["Authorization"], "short": r.Header["X-Short"]}); err != nil {
+			t.Error(err)
+		}
+	})
+	c := preset(t, fmt.Sprintf(`{allowedHosts: [127.0.0.1], preconfigured: [{type: ticket, url: "%s/hook",
+	  customHeaders: {X-Token: 'Bearer hunter2&"hunter3"', X-Short: short}}]}`, strings.Replace(server.URL, "//", "//token-of-ours@", 1)))
+	p := newPlay(t, c, "ticket", `{}`)
+	expectEqual(t, "status", p.end().Status, spinnaker.Succeeded)
+	expectEqual(t, "sent", server.request(t, 0).header.Get("X-Token"), `Bearer hunter2&"hunter3"`)
+	expectEqual(t, "header", p.text("webhook.headers.X-Seen"), "Bearer [redacted]")
+	expectEqual(t, "body", p.shown("webhook.body"), `{"basic":["Basic [redacted]"],"sent":["Bearer [redacted]"],"short":["short"]}`)
 }
 
 func TestPreconfiguredWebhooksAreChecked(t *testing.T) {
