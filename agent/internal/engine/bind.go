@@ -90,7 +90,7 @@ func bindExpected(ex *Execution, stage *spinnaker.Stage) string {
 	}
 	bound, err := artifact.Bind(expected, VisibleArtifacts(ex.Execution, stage))
 	if err != nil {
-		return explained(err).Error()
+		return Explained(err).Error()
 	}
 	delete(stage.Outputs, artifactsKey)
 	for _, one := range bound {
@@ -100,8 +100,8 @@ func bindExpected(ex *Execution, stage *spinnaker.Stage) string {
 	return ""
 }
 
-// explained adds to Orca's text of a missing artifact what there was in its place.
-func explained(err error) error {
+// Explained adds to Orca's text of a missing artifact what there was in its place.
+func Explained(err error) error {
 	if unmatched := (*artifact.UnmatchedError)(nil); errors.As(err, &unmatched) {
 		return fmt.Errorf("%w %s", err, unmatched.Detail())
 	}
@@ -113,7 +113,7 @@ func resolveArtifacts(pipeline spinnaker.Pipeline, trigger spinnaker.Trigger, op
 	received := slices.Concat(opts.Received, Artifacts(pipeline.Document["receivedArtifacts"]), Artifacts(trigger[artifactsKey]))
 	resolution, err := artifact.Resolve(pipeline.ExpectedArtifacts, trigger.Texts("expectedArtifactIds"), received, opts.Prior)
 	if err != nil {
-		return explained(err)
+		return Explained(err)
 	}
 	trigger[artifactsKey] = plainList(resolution.Artifacts)
 	trigger[resolvedKey] = plainList(resolution.Expected())

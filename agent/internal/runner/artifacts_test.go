@@ -89,10 +89,18 @@ func TestFindArtifacts(t *testing.T) {
 			t.Errorf("in the execution itself: found %v, expected the last one of %q", found, tag)
 		}
 	}
+	// Executions that have no configuration are not those of a pipeline that nobody named.
+	b.ended(b.launch(pipeline(t, `{"application":"shop","name":"loose","stages":[{"refId":"1","type":"evaluateArtifacts","artifactContents":[{"name":"manifest","contents":"x"}]}]}`), nil))
+	ex = b.ended(b.launch(pipeline(t, `{"application":"shop","name":"find","stages":[{"refId":"1","type":"findArtifactFromExecution","pipeline":" ",
+	  "expectedArtifacts":[{"id":"m","matchArtifact":{"name":"manifest"}}]}]}`), nil))
+	expect(t, "no pipeline", failures(ex, "1"), "the stage names no pipeline: set its field pipeline to the id of one")
 	ex = b.ended(b.launch(pipeline(t, `{"application":"shop","name":"find","stages":[{"refId":"1","type":"findArtifactFromExecution","pipeline":"never run",
 	  "expectedArtifacts":[{"id":"m","matchArtifact":{"name":"manifest"},"useDefaultArtifact":true,"defaultArtifact":{"type":"http/file","name":"default"}}]}]}`), nil))
 	expect(t, "the default of what was never run", statuses(ex)+" "+fmt.Sprint(engine.Artifacts(ex.Stages[0].Outputs["artifacts"])[0].Name), "SUCCEEDED 1=SUCCEEDED default")
 	ex = b.ended(b.launch(pipeline(t, `{"application":"shop","name":"find","stages":[{"refId":"1","type":"findArtifactFromExecution","pipeline":"produce",
 	  "expectedArtifact":{"id":"m","matchArtifact":{"name":"other"}}}]}`), nil))
 	expect(t, "nothing fits", statuses(ex), "TERMINAL 1=TERMINAL")
+	if found := failures(ex, "1"); !strings.Contains(found, "could not be resolved. ") || !strings.Contains(found, "manifest") {
+		t.Errorf("failure: found %q, expected one that says what there was", found)
+	}
 }

@@ -46,6 +46,9 @@ func findArtifacts(c Context) (engine.Result, error) {
 		return failed("%v", err), nil
 	}
 	pipelineID, statuses := text(c.Config, "pipeline"), wantedStatuses(c.Config)
+	if pipelineID == "" {
+		return failed("the stage names no pipeline: set its field pipeline to the id of one"), nil
+	}
 	run, err := NewestRun(c.Tx, pipelineID, statuses...)
 	if err != nil {
 		return engine.Result{}, err
@@ -66,7 +69,7 @@ func findArtifacts(c Context) (engine.Result, error) {
 			pipelineID, text(c.Config, "application"), oneOf(statuses)), nil
 	}
 	if err != nil {
-		return failed("%v", err), nil
+		return failed("%v", engine.Explained(err)), nil
 	}
 	resolved, err := spinnaker.Plain(bound)
 	if err != nil {
