@@ -328,7 +328,7 @@ func TestOddWebhooks(t *testing.T) {
 				{"a number that no float holds", `{"text": "n", "n": 123456789012345678901234567890.10}`, http.StatusOK, "123456789012345678901234567890.10"},
 				// One byte too many is read, so that the answer does not meet a client that still sends.
 				{"too large", `{"text": "` + strings.Repeat("x", 10<<20+1-len(`{"text": ""}`)) + `"}`, http.StatusRequestEntityTooLarge, "larger than 10 MiB"},
-				{"deep nesting", strings.Repeat(`{"text":`, 100_000), http.StatusBadRequest, "exceeded max depth"},
+				{"deep nesting", strings.Repeat(`{"text":`, 100_000), http.StatusBadRequest, "nested more than 1000 deep"},
 				{"bytes that are no JSON", "\x00\x01\x02", http.StatusBadRequest, "not a JSON object"},
 			} {
 				status, answer, err := posted(agent.URL+"/webhooks/webhook/odd", c.body)
