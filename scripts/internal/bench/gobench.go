@@ -90,6 +90,21 @@ func throughputOnPostgres(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// pagesOnPostgres is manyExecutions' measure with an agent on PostgreSQL.
+func pagesOnPostgres(ctx context.Context) ([]row, error) {
+	results, err := goBench(ctx, "./agent/e2e/replicas", "^BenchmarkPages$", "1x")
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, r := range results {
+		_, page, _ := strings.Cut(r.name, "/")
+		name := fmt.Sprintf("%d stored executions on PostgreSQL: %s, median", stored, strings.ReplaceAll(page, "_", " "))
+		rows = append(rows, heldAgainst(name, millis(r.metrics["ms/page"]), "", lookLimit))
+	}
+	return rows, nil
+}
+
 // takeOver measures how long the work of an agent that was killed stands still, with the lease that agents have by default.
 func takeOver(ctx context.Context) ([]row, error) {
 	const limit = 15 * time.Second

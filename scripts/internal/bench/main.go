@@ -35,6 +35,7 @@ func measures() []measure {
 		{"takeover", takeOver},
 		{"waiting", waitingExecutions},
 		{"stored", manyExecutions},
+		{"pages", pagesOnPostgres},
 		{"bake", bakeAgainstHelm},
 		{"feeds", quietCycles},
 		{"webhooks", webhookIntake},

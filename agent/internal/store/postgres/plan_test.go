@@ -92,6 +92,7 @@ func TestQueriesUseAnIndex(t *testing.T) {
 		{"execution_built", 0, list(store.ExecutionQuery{BuiltFrom: time.Now()})},
 		{"execution_application", 0, list(store.ExecutionQuery{Application: "shop"})},
 		{"execution_application", 0, list(store.ExecutionQuery{Application: "shop", OldestFirst: true, BuiltTo: time.Now()})},
+		{"execution_config", 0, list(store.ExecutionQuery{PipelineConfigIDs: []string{"x"}})},
 		{"execution_name", 0, list(store.ExecutionQuery{PipelineName: "deploy"})},
 		{"execution_unfinished", 0, list(store.ExecutionQuery{Application: "shop", Statuses: []spinnaker.Status{spinnaker.Running}})},
 		{"stage_due", 0, func(r store.Reader) error { _, err := r.DueStages(time.Now(), 1); return err }},

@@ -118,7 +118,11 @@ func (r *Reader) conditions(query store.ExecutionQuery) *where {
 		w.add("event_id = %s AND event_id <> ''", query.EventID)
 	}
 	among(w, "id", query.IDs)
-	among(w, "config_id", query.PipelineConfigIDs)
+	if of := query.PipelineConfigIDs; len(of) == 1 {
+		w.equal("config_id", of[0]) // an index has these in their order
+	} else {
+		among(w, "config_id", of)
+	}
 	among(w, "trigger_type", query.TriggerTypes)
 	among(w, "status", query.Statuses)
 	if len(query.Statuses) > 0 && !slices.ContainsFunc(query.Statuses, spinnaker.Status.Complete) {
