@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/gennaker/gennaker/agent/internal/engine"
-	"github.com/gennaker/gennaker/agent/internal/runner"
 	"github.com/gennaker/gennaker/agent/internal/store"
 	"github.com/gennaker/gennaker/api/spinnaker"
 	stagev1 "github.com/gennaker/gennaker/plugins/proto/stage/v1"
@@ -121,34 +120,9 @@ func TestChildEndsAtOnce(t *testing.T) {
 			t.Parallel()
 			b := start(t, openStore(t), &plugins{})
 			b.keep(pipeline(t, `{"application":"shop","name":"child","id":"child","stages":[`+test.stages+`]}`))
-			var id string
-			err := b.store.Update(t.Context(), func(tx store.Tx) (err error) {
-				id, _, err = b.runner.Start(tx, runner.Start{Pipeline: parent(t, ""), Alone: true})
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			expect(t, "statuses", statuses(b.ended(id)), test.expected)
-			expect(t, "child", fmt.Sprint(b.execution(id).Stages[0].Context["executionName"]), "child")
+			expect(t, "statuses", statuses(b.ended(b.launchAlone(parent(t, "")))), test.expected)
 		})
 	}
-}
-
-// TestSelfWaitsForItsSlot: an execution that starts its own pipeline as it begins takes up the only slot.
-func TestSelfWaitsForItsSlot(t *testing.T) {
-	b := start(t, openStore(t), &plugins{})
-	self := b.keep(pipeline(t, `{"application":"shop","name":"self","id":"self","limitConcurrent":true,"stages":[
-	  {"refId":"1","type":"pipeline","pipeline":"self","waitForCompletion":false},{"refId":"2","type":"manualJudgment"}]}`))
-	var id string
-	err := b.store.Update(t.Context(), func(tx store.Tx) (err error) {
-		id, _, err = b.runner.Start(tx, runner.Start{Pipeline: self, Alone: true})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	expect(t, "child", statuses(b.childOf(id)), "NOT_STARTED 1=NOT_STARTED 2=NOT_STARTED")
 }
 
 func TestChildIsNotAwaited(t *testing.T) {

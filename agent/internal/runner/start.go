@@ -90,19 +90,13 @@ func (r *Runner) insert(tx store.Tx, ex *engine.Execution, run bool) error {
 	if err := t.apply(events); err != nil {
 		return err
 	}
-	if run && !startsOthers(ex) {
+	if run {
 		if err := t.runDue(maxStartHold); err != nil {
 			return err
 		}
 	}
 	tx.AfterCommit(t.committed)
 	return t.save()
-}
-
-// startsOthers says whether stages of an execution run pipelines. What they start is told to it, and has slots beside it, only
-// once it is stored.
-func startsOthers(ex *engine.Execution) bool {
-	return slices.ContainsFunc(ex.Stages, func(s *spinnaker.Stage) bool { return s.Type == "pipeline" })
 }
 
 // priorArtifacts returns the artifacts of the newest run of a pipeline that has started, when the pipeline wants them.
