@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +39,7 @@ type conn struct {
 	// has answered.
 	now            time.Time
 	sent, answered bool
-	// failed is the first error: the transaction is lost with it.
+	// failed is the first error of the database: the transaction is lost with it.
 	failed error
 }
 
@@ -51,25 +50,31 @@ func newConn(ctx context.Context, c *pgx.Conn) *conn {
 // begin starts a transaction, with the first statement that is sent.
 func (c *conn) begin(statement string) {
 	c.add(nil, statement)
-	c.add(func(found rows.Rows) error {
-		if !found.Next() {
-			return found.Err()
-		}
-		return found.Scan(&c.now)
-	}, "SELECT now()")
+	c.add(one(&c.now), "SELECT now()")
 }
 
 // time is the transaction's time; zero when the database does not say it, which loses the transaction.
 func (c *conn) time() time.Time {
-	if c.now.IsZero() && c.flush() != nil {
+	if c.now.IsZero() && c.Flush() != nil {
 		return time.Time{}
 	}
 	return c.now.UTC()
 }
 
-func (c *conn) add(found func(rows.Rows) error, query string, args ...any) {
-	c.queued.Queue(query, storable(args)...)
-	c.found = append(c.found, found)
+// value reads the one value that a query finds.
+func (c *conn) value(query string, into any) error {
+	c.add(one(into), query)
+	return c.Flush()
+}
+
+// one reads one value.
+func one(into any) func(rows.Rows) error {
+	return func(found rows.Rows) error {
+		if !found.Next() {
+			return found.Err()
+		}
+		return found.Scan(into)
+	}
 }
 
 // Queue implements rows.Conn.
@@ -77,63 +82,63 @@ func (c *conn) Queue(query string, args ...any) error { return c.Ask(nil, query,
 
 // Ask implements rows.Conn.
 func (c *conn) Ask(found func(rows.Rows) error, query string, args ...any) error {
-	if c.failed != nil {
-		return c.failed
-	}
 	c.add(found, query, args...)
-	if c.queued.Len() < maxQueued {
+	if c.failed == nil && c.queued.Len() < maxQueued {
 		return nil
 	}
-	return c.flush()
+	return c.Flush()
 }
 
-// flush runs what is queued.
-func (c *conn) flush() error {
-	if c.failed != nil || c.queued.Len() == 0 {
-		return c.failed
-	}
-	results, err := c.send(c.found)
-	if err != nil {
-		return err
-	}
-	return c.check(results.Close())
+// Exec implements rows.Conn.
+func (c *conn) Exec(query string, args ...any) (int64, error) {
+	tag, err := c.last(query, args...)
+	return tag.RowsAffected(), err
 }
 
-// send sends what is queued and reads the results of the first statements.
-func (c *conn) send(first []func(rows.Rows) error) (pgx.BatchResults, error) {
-	batch := c.queued
+// last runs what is queued and then a statement.
+func (c *conn) last(query string, args ...any) (pgconn.CommandTag, error) {
+	c.add(nil, query, args...)
+	return c.run()
+}
+
+// Flush implements rows.Conn.
+func (c *conn) Flush() error {
+	_, err := c.run()
+	return err
+}
+
+func (c *conn) add(found func(rows.Rows) error, query string, args ...any) {
+	c.queued.Queue(query, storable(args)...)
+	c.found = append(c.found, found)
+}
+
+// run sends what is queued, has the answers read, and returns the last one's tag. The error of a reader is its own: the
+// transaction is not lost with it.
+func (c *conn) run() (tag pgconn.CommandTag, err error) {
+	if c.failed != nil || len(c.found) == 0 {
+		return tag, c.failed
+	}
+	batch, found := c.queued, c.found
 	c.queued, c.found = &pgx.Batch{}, nil
 	c.sent = true
 	results := c.pgx.SendBatch(c.ctx, batch)
-	for _, found := range first {
-		if err := receive(results, found); err != nil {
-			return nil, c.check(errors.Join(err, ignoreSame(results.Close(), err)))
+	var unread error
+	for _, read := range found {
+		answer, _ := results.Query() // its error is the answer's too
+		if read != nil && unread == nil {
+			unread = read(answer)
 		}
-		c.answered = true
+		answer.Close()
+		if err := answer.Err(); err != nil {
+			return tag, c.check(errors.Join(err, ignoreSame(results.Close(), err)))
+		}
+		tag, c.answered = answer.CommandTag(), true
 	}
-	return results, nil
+	if err := c.check(results.Close()); err != nil {
+		return tag, err
+	}
+	return tag, unread
 }
-
-// receive reads the result of the next statement of a batch.
-func receive(results pgx.BatchResults, found func(rows.Rows) error) error {
-	if found == nil {
-		_, err := results.Exec()
-		return err
-	}
-	answer, err := results.Query()
-	if err != nil {
-		return err
-	}
-	err = found(unread{answer})
-	answer.Close()
-	return cmp.Or(answer.Err(), err)
-}
-
-// unread are rows that the batch closes.
-type unread struct{ pgx.Rows }
-
-// Close implements rows.Rows.
-func (unread) Close() error { return nil }
 
 // ignoreSame returns an error unless it only repeats an earlier one.
 func ignoreSame(err, earlier error) error {
@@ -163,78 +168,6 @@ func (c *conn) lost() error {
 		return nil
 	}
 	return fmt.Errorf("the transaction was lost with an earlier error: %w", explain(c.failed))
-}
-
-// Exec implements rows.Conn.
-func (c *conn) Exec(query string, args ...any) (int64, error) {
-	tag, err := c.last(query, args...)
-	return tag.RowsAffected(), err
-}
-
-// last runs what is queued and then a statement.
-func (c *conn) last(query string, args ...any) (tag pgconn.CommandTag, err error) {
-	if c.failed != nil {
-		return tag, c.failed
-	}
-	before := c.found
-	c.add(nil, query, args...)
-	results, err := c.send(before)
-	if err != nil {
-		return tag, err
-	}
-	tag, err = results.Exec()
-	if closed := results.Close(); err == nil {
-		err = closed
-	}
-	c.answered = c.answered || err == nil
-	return tag, c.check(err)
-}
-
-// Query implements rows.Conn.
-func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
-	if c.failed != nil {
-		return nil, c.failed
-	}
-	before := c.found
-	c.add(nil, query, args...)
-	results, err := c.send(before)
-	if err != nil {
-		return nil, err
-	}
-	found, err := results.Query()
-	if err != nil {
-		return nil, c.check(errors.Join(err, ignoreSame(results.Close(), err)))
-	}
-	c.answered = true
-	return &answer{Rows: found, conn: c, results: results}, nil
-}
-
-// value reads the one value that a query finds.
-func (c *conn) value(query string, into any) error {
-	found, err := c.Query(query)
-	if err != nil {
-		return err
-	}
-	if found.Next() {
-		err = found.Scan(into)
-	}
-	return errors.Join(err, found.Err(), found.Close())
-}
-
-// answer are the rows of the last statement of a round trip.
-type answer struct {
-	pgx.Rows
-	conn    *conn
-	results pgx.BatchResults
-}
-
-// Err implements rows.Rows.
-func (a *answer) Err() error { return a.conn.check(a.Rows.Err()) }
-
-// Close implements rows.Rows.
-func (a *answer) Close() error {
-	a.Rows.Close()
-	return a.conn.check(a.results.Close())
 }
 
 // storable are arguments as PostgreSQL takes them.

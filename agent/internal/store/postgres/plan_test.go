@@ -23,25 +23,23 @@ type recorder struct {
 	plans []string
 }
 
-func (r *recorder) Query(query string, args ...any) (rows.Rows, error) {
-	args = storable(args)
-	found, err := r.conn.Query("EXPLAIN "+query, slices.Clone(args)...)
-	if err != nil {
-		return nil, err
-	}
+func (r *recorder) Ask(found func(rows.Rows) error, query string, args ...any) error {
 	var plan []string
-	for found.Next() {
-		var line string
-		if err := found.Scan(&line); err != nil {
-			return nil, err
+	err := r.conn.Ask(func(lines rows.Rows) error {
+		for lines.Next() {
+			var line string
+			if err := lines.Scan(&line); err != nil {
+				return err
+			}
+			plan = append(plan, line)
 		}
-		plan = append(plan, line)
-	}
-	if err := errors.Join(found.Err(), found.Close()); err != nil {
-		return nil, err
+		return lines.Err()
+	}, "EXPLAIN "+query, slices.Clone(args)...)
+	if err := errors.Join(err, r.conn.Flush()); err != nil {
+		return err
 	}
 	r.plans = append(r.plans, strings.Join(plan, "\n"))
-	return r.conn.Query(query, args...)
+	return r.conn.Ask(found, query, args...)
 }
 
 // What the agent asks often is found by an index, in its order.

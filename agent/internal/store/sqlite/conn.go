@@ -179,25 +179,19 @@ func (c *conn) Queue(query string, args ...any) error {
 
 // Ask implements rows.Conn.
 func (c *conn) Ask(found func(rows.Rows) error, query string, args ...any) error {
-	answer, err := c.Query(query, args...)
-	if err != nil {
-		return err
-	}
-	return errors.Join(found(answer), answer.Close())
-}
-
-// Query implements rows.Conn.
-func (c *conn) Query(query string, args ...any) (rows.Rows, error) {
 	stmt, err := c.prepared(query)
 	if err != nil {
-		return nil, explain(err)
+		return explain(err)
 	}
-	found, err := stmt.Query(storable(args)...)
+	answer, err := stmt.Query(storable(args)...)
 	if err != nil {
-		return nil, explain(err)
+		return explain(err)
 	}
-	return explained{found}, nil
+	return errors.Join(found(explained{answer}), answer.Close())
 }
+
+// Flush implements rows.Conn: nothing has waited.
+func (c *conn) Flush() error { return nil }
 
 // explained are rows whose errors say what they mean.
 type explained struct{ *sql.Rows }

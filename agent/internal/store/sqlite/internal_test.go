@@ -261,9 +261,9 @@ type recorder struct {
 	plans []string
 }
 
-func (r *recorder) Query(query string, args ...any) (rows.Rows, error) {
+func (r *recorder) Ask(found func(rows.Rows) error, query string, args ...any) error {
 	r.plans = append(r.plans, strings.Join(lines(r.t, r.conn, "EXPLAIN QUERY PLAN "+query, storable(args)...), "\n"))
-	return r.conn.Query(query, args...)
+	return r.conn.Ask(found, query, args...)
 }
 
 // plans are how SQLite runs the queries of a read.

@@ -22,7 +22,8 @@ type Conn interface {
 	Queue(query string, args ...any) error
 	// Ask runs a query and has found read its rows. Both may happen as late as with the next statement or the commit.
 	Ask(found func(Rows) error, query string, args ...any) error
-	Query(query string, args ...any) (Rows, error)
+	// Flush runs what has not run yet.
+	Flush() error
 }
 
 // List is an argument for Dialect.Among.
@@ -42,7 +43,6 @@ type Rows interface {
 	Next() bool
 	Scan(into ...any) error
 	Err() error
-	Close() error
 }
 
 // errOver is returned by a transaction or reader that is used after its function has returned.
@@ -109,20 +109,12 @@ func (s *scope) change(missing error, query string, args ...any) error {
 	}
 }
 
-func (s *scope) query(query string, args ...any) (Rows, error) {
-	if err := s.usable(); err != nil {
-		return nil, err
-	}
-	return s.conn.Query(query, args...)
-}
-
 // read runs a query and has found read its rows.
 func (s *scope) read(found func(Rows) error, query string, args ...any) error {
-	rows, err := s.query(query, args...)
-	if err != nil {
+	if err := s.ask(found, query, args...); err != nil {
 		return err
 	}
-	return errors.Join(found(rows), rows.Close())
+	return s.conn.Flush()
 }
 
 // each reads rows one by one.
