@@ -12,28 +12,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/gennaker/gennaker/agent/internal/store/postgres/postgrestest"
 	"github.com/gennaker/gennaker/api/spinnaker"
 )
 
 // BenchmarkPages reads pages of an agent on a PostgreSQL that holds 100,000 executions: 500 that ran and copies of them. It
 // reports the median time of each.
 func BenchmarkPages(b *testing.B) {
-	const ran, stored, looks = 500, 100_000, 200
-	own := &postgrestest.Cluster{}
-	b.Cleanup(func() {
-		if err := own.Stop(); err != nil {
-			b.Error(err)
-		}
-	})
-	database := own.Database(b)
-	a := newAgent(b, "a", postgres(database), 15*time.Second).start()
-	wait := map[string]any{"waitTime": 0}
-	a.save("waits", stageOf("1", "wait", wait), stageOf("2", "wait", wait, "1"), stageOf("3", "wait", wait, "2"))
+	const ran, atOnce, stored, looks = 500, 25, 100_000, 200
+	a, database := startWithWaits(b)
 	var running sync.WaitGroup
-	for range 32 {
+	for range atOnce {
 		running.Go(func() {
-			for range ran / 32 {
+			for range ran / atOnce {
 				a.runOnce(b, "waits", time.Millisecond)
 			}
 		})

@@ -22,16 +22,7 @@ var durable = []string{"fsync=on", "full_page_writes=on", "synchronous_commit=on
 // BenchmarkThroughput runs executions of three stages that do nothing through the API of an agent on PostgreSQL. It reports
 // their rate, the commits for each, and the rate of raw commits of rows as large as what one commit of the agent writes.
 func BenchmarkThroughput(b *testing.B) {
-	own := &postgrestest.Cluster{Settings: durable}
-	b.Cleanup(func() {
-		if err := own.Stop(); err != nil {
-			b.Error(err)
-		}
-	})
-	database := own.Database(b)
-	a := newAgent(b, "a", postgres(database), 15*time.Second).start()
-	wait := map[string]any{"waitTime": 0}
-	a.save("waits", stageOf("1", "wait", wait), stageOf("2", "wait", wait, "1"), stageOf("3", "wait", wait, "2"))
+	a, database := startWithWaits(b)
 	for _, atOnce := range []int{1, 32} {
 		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) {
 			commits, written, synced := a.metric(b, "gennaker_store_commits_total"), walBytes(b, database), walSyncs(b, database)
@@ -55,6 +46,21 @@ func BenchmarkThroughput(b *testing.B) {
 			b.ReportMetric(rawRate(b, database, int(written/commits)), "raw-commits/s")
 		})
 	}
+}
+
+// startWithWaits starts an agent on a durable PostgreSQL of its own. It has a pipeline "waits" of three stages that do nothing.
+func startWithWaits(b *testing.B) (a *agent, database string) {
+	own := &postgrestest.Cluster{Settings: durable}
+	b.Cleanup(func() {
+		if err := own.Stop(); err != nil {
+			b.Error(err)
+		}
+	})
+	database = own.Database(b)
+	a = newAgent(b, "a", postgres(database), 15*time.Second).start()
+	wait := map[string]any{"waitTime": 0}
+	a.save("waits", stageOf("1", "wait", wait), stageOf("2", "wait", wait, "1"), stageOf("3", "wait", wait, "2"))
+	return a, database
 }
 
 // runOnce starts an execution and looks, with pauses, until it has ended.
