@@ -118,17 +118,20 @@ func Play(w *World) Result {
 	operations := slices.Clone(w.Operations)
 	m.settle()
 	for {
-		at, act, quiet := m.next()
+		at, act, quiet, tied := m.next()
 		if len(operations) > 0 && operations[0].At <= at {
 			o := operations[0]
 			operations = operations[1:]
-			at, act, quiet = o.At, func() { m.operate(o) }, false
+			at, act, quiet, tied = o.At, func() { m.operate(o) }, false, o.At == at
 		}
 		if act == nil {
 			break
 		}
 		if !quiet {
 			m.closest = min(m.closest, at-m.now)
+		}
+		if tied { // the first may keep the other from happening
+			m.closest = 0
 		}
 		m.pass(at - m.now)
 		act()
@@ -140,15 +143,17 @@ func Play(w *World) Result {
 	return Result{Outcomes: m.outcomes(), Closest: m.closest}
 }
 
-// next finds what happens next. It is quiet when nothing else could have come first.
-func (m *model) next() (at time.Duration, act func(), quiet bool) {
+// next finds what happens next. It is quiet when nothing else could have come first, tied when something else comes at the same
+// time, and not both are quiet.
+func (m *model) next() (at time.Duration, act func(), quiet, tied bool) {
 	at = never
 	offer := func(when time.Duration, still bool, do func()) {
 		switch {
 		case when < at:
-			at, act, quiet = when, do, still
+			at, act, quiet, tied = when, do, still, false
 		case when == at && when != never:
 			quiet = quiet && still
+			tied = !quiet
 		}
 	}
 	for _, n := range m.nodes() {
@@ -170,7 +175,7 @@ func (m *model) next() (at time.Duration, act func(), quiet bool) {
 			}
 		}
 	}
-	return at, act, quiet
+	return at, act, quiet, tied
 }
 
 // pass lets time pass.
