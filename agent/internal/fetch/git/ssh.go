@@ -127,6 +127,9 @@ func (s *SSH) connect(ctx context.Context) error {
 		stop()
 		err := closed(client.Close())
 		_ = client.Wait() // says how the connection ended, which we know
+		if s.ended != nil {
+			<-s.ended
+		}
 		return err
 	})
 	if err := s.start(client); err != nil {
